@@ -1,0 +1,134 @@
+"""Staying at the bandwidth of the path: probe for more, drain what that queued, cruise.
+
+The cycle of BBR (draft-ietf-ccwg-bbr, ProbeBW) with one difference: the RTT tells when a phase has done its work.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from udpchat.arq.congestion.base import AckSample
+from udpchat.arq.congestion.path import MILLION, Path
+from udpchat.config import SECOND
+
+CRUISE_ROUNDS: Final = 6
+MAX_DRAIN_ROUNDS: Final = 4
+PERCENT: Final = 100
+DRAIN_GAIN: Final = 75  # percent of the bandwidth (BBR draft)
+QUEUE_GAIN: Final = 90  # while cruising with a queue that does not go away
+PROBE_GAINS: Final = (125, 150, 200)  # each taken when the one before found more bandwidth
+DRAINED: Final = 103  # percent of the BDP in flight: received and not yet acknowledged, and no queue
+FEW_PACKETS: Final = 4
+PROBE_HEADROOM: Final = 12  # of the BDP above the gain: packets received and not yet acknowledged
+CRUISE_WINDOW: Final = 125
+EMPTY_WINDOW: Final = 50  # low enough to see whether the queue is ours
+SLACK_PACKETS: Final = 3  # in every window: bursts, and paths shorter than a packet
+MINIMUM_WINDOW_PACKETS: Final = 4  # BBR draft, MinPipeCwnd
+GROWTH: Final = 110  # percent: a probe that brought so much is repeated
+STALE: Final = 80  # percent of the bandwidth: two rounds with a queue that bring less overrule it
+CONTESTED_ROUNDS: Final = 6  # with a queue, before we look whose it is
+RTT_CHECK: Final = 5 * SECOND  # without an RTT near the smallest, the queue is emptied to measure it
+
+
+class Phase(Enum):
+    """What the cycle is doing."""
+
+    PROBE = "probe"
+    DRAIN = "drain"
+    CRUISE = "cruise"
+    EMPTY = "empty"
+
+
+class Cycle:
+    """Window and rate on a path whose bandwidth is known."""
+
+    __slots__ = ("_before", "_gain", "_queued_rounds", "_rounds", "_slow_rounds", "_started_at", "is_contested", "phase")
+
+    def __init__(self, path: Path, now: int) -> None:
+        self.phase = Phase.PROBE
+        self.is_contested = False  # a queue stands that is not ours
+        self._started_at = now
+        self._rounds = 0  # since the phase began
+        self._gain = 0  # index into PROBE_GAINS
+        self._before = path.bandwidth  # when the probe began
+        self._queued_rounds = 0  # in a row that ended with a queue
+        self._slow_rounds: list[int] = []  # rates of rounds in a row that belie the bandwidth
+
+    def on_ack(self, sample: AckSample, path: Path, *, round_ended: bool) -> None:
+        """Move on to the next phase when this one has done its work."""
+        if round_ended:
+            self._rounds += 1
+            self._on_round(path, sample.now)
+        elapsed = sample.now - self._started_at
+        if self.phase is Phase.PROBE:
+            full = sample.bytes_in_flight >= self._in_flight_goal(path) and elapsed >= path.min_rtt
+            if full or elapsed >= path.round_time or sample.latest_rtt > path.min_rtt + 2 * path.slack:
+                self._enter(Phase.DRAIN, sample.now)
+        elif self.phase is Phase.DRAIN:
+            self._drain(sample, path, elapsed)
+        elif self.phase is Phase.CRUISE and self._rounds >= CRUISE_ROUNDS:
+            self._probe(path, sample.now, gain=0)
+
+    def window(self, path: Path) -> int:
+        """Bytes that may be in flight."""
+        percent = CRUISE_WINDOW
+        if self.phase is Phase.PROBE:
+            percent = PROBE_GAINS[self._gain] + PROBE_HEADROOM
+        elif self.phase is Phase.EMPTY:
+            return max(path.bdp * EMPTY_WINDOW // PERCENT, MINIMUM_WINDOW_PACKETS * path.datagram_size)
+        window = path.bdp * percent // PERCENT + SLACK_PACKETS * path.datagram_size
+        return max(window, MINIMUM_WINDOW_PACKETS * path.datagram_size)
+
+    def pacing_rate(self, path: Path) -> int:
+        """Bytes per second; what is lost at random is sent on top."""
+        percent = PERCENT
+        if self.phase is Phase.PROBE:
+            percent = PROBE_GAINS[self._gain]
+        elif self.phase is Phase.DRAIN:
+            percent = DRAIN_GAIN
+        elif path.has_queue:
+            percent = QUEUE_GAIN
+        return path.bandwidth * percent * (MILLION + path.made_up_loss) // (PERCENT * MILLION)
+
+    def _in_flight_goal(self, path: Path) -> int:
+        return path.bdp * PROBE_GAINS[self._gain] // PERCENT + 2 * path.datagram_size
+
+    def _on_round(self, path: Path, now: int) -> None:
+        last = path.last_round
+        if self.phase is Phase.EMPTY:
+            if self._rounds >= 3:
+                self.is_contested = path.has_queue
+                self._queued_rounds = 0
+                self._enter(Phase.DRAIN, now)
+            return
+        self._queued_rounds = self._queued_rounds + 1 if path.has_queue else 0
+        slow = path.has_queue and not last.app_limited and last.max_rate * PERCENT < path.bandwidth * STALE
+        self._slow_rounds = [*self._slow_rounds, last.max_rate] if slow else []
+        if len(self._slow_rounds) >= 2:
+            path.forget_bandwidth(max(self._slow_rounds))
+            self._slow_rounds = []
+            self._enter(Phase.DRAIN, now)
+        elif self._queued_rounds >= CONTESTED_ROUNDS or now - path.min_rtt_seen_at > RTT_CHECK:
+            self._enter(Phase.EMPTY, now)
+
+    def _drain(self, sample: AckSample, path: Path, elapsed: int) -> None:
+        if path.bandwidth * PERCENT >= self._before * GROWTH and 0 < sample.latest_rtt <= path.min_rtt + path.slack:
+            self._probe(path, sample.now, gain=min(self._gain + 1, len(PROBE_GAINS) - 1))
+            return
+        # Bytes in flight tell at once what the RTT tells one round trip later.
+        drained = sample.bytes_in_flight <= path.bdp * DRAINED // PERCENT + path.datagram_size
+        if path.bdp < FEW_PACKETS * path.datagram_size and elapsed < path.round_time * 3 // 2:
+            drained = False  # too few packets to count: drain for longer than was probed
+        if drained or self._rounds >= MAX_DRAIN_ROUNDS:
+            self._enter(Phase.CRUISE, sample.now)
+
+    def _probe(self, path: Path, now: int, *, gain: int) -> None:
+        self._gain = gain
+        self._before = path.bandwidth
+        self._enter(Phase.PROBE, now)
+
+    def _enter(self, phase: Phase, now: int) -> None:
+        self.phase = phase
+        self._started_at = now
+        self._rounds = 0

@@ -1,0 +1,112 @@
+"""The receive window: how many bytes the peer may have in flight towards us."""
+
+from __future__ import annotations
+
+from udpchat.config import GRANULARITY, INITIAL_RECEIVE_WINDOW, INITIAL_RTT, MAX_RECEIVE_WINDOW, MAX_SERVER_WINDOW
+from udpchat.errors import UsageError
+
+
+class WindowBudget:
+    """Bytes by which the windows of all connections of a server together may exceed their initial sizes."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, total: int = MAX_SERVER_WINDOW) -> None:
+        self._left = total
+
+    @property
+    def left(self) -> int:
+        """Bytes that may still be claimed."""
+        return self._left
+
+    def claim(self, wanted: int) -> int:
+        """As many of the wanted bytes as there are left; they are the caller's until given back."""
+        granted = max(0, min(wanted, self._left))
+        self._left -= granted
+        return granted
+
+    def give_back(self, claimed: int) -> None:
+        """Return what was claimed before."""
+        self._left += claimed
+
+
+class ReceiveWindow:
+    """The window of one connection.
+
+    It doubles when more than a quarter of it arrives within a round trip, so that it never holds back a sender that
+    doubles each round trip, and is at least twice what arrives in one. `maximum` and the budget bound it.
+    """
+
+    __slots__ = (
+        "_budget",
+        "_doubled",
+        "_epoch",
+        "_epoch_bytes",
+        "_held",
+        "_initial",
+        "_maximum",
+        "_round_trip",
+        "_size",
+    )
+
+    def __init__(
+        self,
+        initial: int = INITIAL_RECEIVE_WINDOW,
+        maximum: int = MAX_RECEIVE_WINDOW,
+        budget: WindowBudget | None = None,
+    ) -> None:
+        self._initial = self._size = min(initial, maximum)
+        self._maximum = maximum
+        self._budget = WindowBudget(maximum) if budget is None else budget
+        self._round_trip = INITIAL_RTT
+        self._epoch = 0  # when the round trip that is being measured began
+        self._epoch_bytes = 0  # received since then
+        self._doubled = False  # since then
+        self._held = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes that the window has grown to."""
+        return self._size
+
+    @property
+    def window(self) -> int:
+        """Bytes to advertise: the size without those that are received but not taken yet."""
+        return max(0, self._size - self._held)
+
+    def update_rtt(self, smoothed_rtt: int) -> None:
+        """Measure over this time [us]."""
+        self._round_trip = max(smoothed_rtt, GRANULARITY)
+
+    def on_received(self, size: int, now: int) -> None:
+        """Take in the arrival of size bytes."""
+        if now - self._epoch >= self._round_trip:
+            self._epoch = now
+            self._epoch_bytes = 0
+            self._doubled = False
+        self._epoch_bytes += size
+        if 4 * self._epoch_bytes > self._size and self._size < self._maximum:
+            self._grow()
+
+    def _grow(self) -> None:
+        wanted = 2 * self._epoch_bytes
+        if not self._doubled:
+            self._doubled = True
+            wanted = max(wanted, 2 * self._size)
+        if wanted > self._size:
+            self._size += self._budget.claim(min(wanted, self._maximum) - self._size)
+
+    def hold(self, size: int) -> None:
+        """These received bytes wait, for the disk or for the application: the window is smaller by them."""
+        self._held += size
+
+    def take_back(self, size: int) -> None:
+        """So many held bytes have been taken."""
+        if size > self._held:
+            raise UsageError("more bytes were taken than were held")
+        self._held -= size
+
+    def shrink(self) -> None:
+        """Go back to the initial size, so that others may grow: nothing large is expected, or the connection ends."""
+        self._budget.give_back(self._size - self._initial)
+        self._size = self._initial

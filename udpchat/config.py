@@ -1,0 +1,116 @@
+"""Every tunable, with its unit, its default and where the default comes from.
+
+Times are integer microseconds, sizes bytes, rates bytes per second. Constants are facts of the protocol; the fields of
+`Config` are what an administrator or a test may change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MICROSECOND: Final = 1
+MILLISECOND: Final = 1_000
+SECOND: Final = 1_000_000
+
+KIB: Final = 1_024
+MIB: Final = 1_048_576
+
+# -- datagrams ---------------------------------------------------------------------------------------------------------
+
+HELLO_SIZE: Final = 1_200  # bytes of a HELLO datagram: nothing we send back to a stranger may be larger
+BASE_DATAGRAM: Final = 1_200  # bytes that every path is taken to carry (RFC 9000 section 14)
+MAX_DATAGRAM_IPV4: Final = 1_472  # bytes of UDP payload in a 1,500 byte IPv4 packet
+MAX_DATAGRAM_IPV6: Final = 1_452  # the same for IPv6
+MAX_BURST: Final = 65_507  # bytes that one system call takes or delivers: the largest UDP payload
+MAX_BURST_SEGMENTS: Final = 64  # datagrams in a burst (UDP_MAX_SEGMENTS of older Linux kernels)
+
+# -- timers ------------------------------------------------------------------------------------------------------------
+
+GRANULARITY: Final = 1 * MILLISECOND  # of timers (RFC 9002 section 6.1.2)
+INITIAL_RTT: Final = 100 * MILLISECOND  # before a sample; RFC 9002 section 6.2.2 says 333 ms, this is for local networks
+MAX_ACK_DELAY: Final = 25 * MILLISECOND  # longest time an ACK is held back (RFC 9000 section 18.2)
+PACKET_THRESHOLD: Final = 3  # packets after which an earlier one is lost (RFC 9002 section 6.1.1)
+TIME_THRESHOLD: Final = (9, 8)  # of the RTT after which a packet is lost (RFC 9002 section 6.1.2)
+MAX_PROBE_INTERVAL: Final = 3 * SECOND  # the back-off of probes stops here, so that a link that returns is noticed
+
+HELLO_FIRST_RETRY: Final = 300 * MILLISECOND  # then x1.5 up to
+HELLO_LAST_RETRY: Final = 1 * SECOND
+HANDSHAKE_TIMEOUT: Final = 15 * SECOND  # the client gives up
+HALF_OPEN_TIMEOUT: Final = 5 * SECOND  # the server forgets a connection that never sent a sealed packet
+COOKIE_LIFETIME: Final = 15 * SECOND
+TOKEN_LIFETIME: Final = 7 * 24 * 3600 * SECOND
+KEEP_ALIVE: Final = 25 * SECOND  # silence before a PING; most NATs forget after 30 s (RFC 9000 section 10.1.2)
+IDLE_TIMEOUT: Final = 60 * SECOND  # silence after which a connection is dropped
+CLOSING_PROBES: Final = 3  # a closed connection answers for three probe timeouts (RFC 9000 section 10.2)
+
+# -- ARQ ---------------------------------------------------------------------------------------------------------------
+
+MAX_ACK_RANGES: Final = 64  # in one ACK
+MAX_KEPT_RANGES: Final = 256  # at the receiver; above it the floor rises
+SKIP_INTERVAL: Final = 256  # at most one packet number in so many is skipped, against optimistic ACKs
+INITIAL_WINDOW_PACKETS: Final = 10  # congestion window at the start (RFC 9002 section 7.2)
+MINIMUM_WINDOW_PACKETS: Final = 2  # RFC 9002 section 7.2
+REKEY_PACKETS: Final = 2**20  # packets under one key
+REKEY_INTERVAL: Final = 3_600 * SECOND  # age of a key
+
+INITIAL_RECEIVE_WINDOW: Final = 1 * MIB
+MAX_RECEIVE_WINDOW: Final = 16 * MIB  # of one connection
+MAX_SERVER_WINDOW: Final = 64 * MIB  # of all connections of a server
+CHANNEL_WINDOW: Final = 1 * MIB  # bytes of a message channel beyond the last in-order one
+CHANNEL_COUNT: Final = 2
+MAX_RECORD: Final = 1 * MIB  # bytes of a record body
+TRANSFER_CREDIT: Final = 16 * MIB  # bytes of a transfer beyond the last durable one
+MAX_TRANSFER_RUNS: Final = 16_384  # separate runs of a received file: more than the packets of one credit can leave
+SYNC_INTERVAL: Final = 4 * MIB  # bytes of a transfer between two calls of fdatasync
+
+# -- storage -----------------------------------------------------------------------------------------------------------
+
+MAX_STORED_FILES: Final = 100_000  # in the list of a server
+MAX_OPEN_PARTS: Final = 512  # unfinished files that are being written at once: one descriptor each
+MAX_PARTS_PER_OWNER: Final = 64  # unfinished files of one user, open or not
+MAX_PART_RUNS: Final = 16_384  # runs of an unfinished file; 16 MiB of credit in packets of 1,200 B make 7,300 at worst
+PART_LIFETIME: Final = 7 * 24 * 3600 * SECOND  # an unfinished file that nobody touched is removed at the next start
+MAX_CATCH_UP: Final = 1 * MIB  # bytes read back and hashed in one write, when a hole was filled
+MIN_FREE_SPACE: Final = 64 * MIB  # bytes of the disk that uploads leave to the database
+
+# -- text --------------------------------------------------------------------------------------------------------------
+
+MAX_NICK: Final = 32  # characters
+MAX_TEXT: Final = 4 * KIB  # bytes of a chat line in UTF-8
+MAX_FILE_NAME: Final = 200  # bytes of a display name in UTF-8
+MAX_FILE_SIZE: Final = 2**53 - 1  # bytes
+LOBBY: Final = "lobby"  # the room everybody is in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What an administrator or a test may change.
+
+    max_datagram: largest datagram we try and take [bytes].
+    congestion: "bbr", "newreno" or "cubic".
+    plaintext: sessions are not sealed; both ends must say so.
+    idle_timeout, keep_alive, half_open_timeout, handshake_timeout: [us].
+    receive_window: largest window of one connection [bytes]; server_window: of all together.
+    """
+
+    max_datagram: int = MAX_DATAGRAM_IPV4
+    congestion: str = "bbr"
+    plaintext: bool = False
+    idle_timeout: int = IDLE_TIMEOUT
+    keep_alive: int = KEEP_ALIVE
+    half_open_timeout: int = HALF_OPEN_TIMEOUT
+    handshake_timeout: int = HANDSHAKE_TIMEOUT
+    receive_window: int = MAX_RECEIVE_WINDOW
+    server_window: int = MAX_SERVER_WINDOW
+    max_users: int = 1_024  # sessions of a server
+    max_half_open: int = 1_024  # handshakes a server waits for
+    max_per_address: int = 1_024  # sessions from one address: a class behind one NAT
+    max_joins_per_second: int = 200  # from one address; loopback is exempt
+    max_resets_per_second: int = 20  # of a server; one per second and source
+    max_transfers: int = 16  # at once, of one connection and direction
+    max_send_queue: int = 4 * MIB  # bytes of a channel that wait for the peer
+    max_events: int = 65_536  # of one connection that wait for the application
+    max_remembered_messages: int = 4_096  # of one client, to answer a repeated SAY
+    max_used_tokens: int = 65_536  # address tokens remembered as used
+    max_lines: int = 10_000  # of the room kept in memory until the database takes them

@@ -1,0 +1,124 @@
+"""Everything that can go wrong, with the number it has on the wire.
+
+    UdpchatError
+    ├── UsageError              we called something wrongly: raised at once, never sent
+    ├── DecodeError             bytes from outside that are no packet: a counted drop with a reason
+    ├── AuthenticationError     a packet whose tag or checksum does not fit: a counted drop
+    ├── ProtocolViolationError  the peer broke a rule: its connection is closed with the error's code
+    ├── HandshakeError          the two ends cannot agree (version, mode, key): told to the user
+    ├── RefusedError            the other end said no to a request: carries its code and its words
+    ├── ConnectionLostError     the connection ended while something was waiting for it
+    └── StorageError            the disk said no: full, unreadable, damaged
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ErrorCode(IntEnum):
+    """Reasons as they travel in CLOSE and REFUSED packets (docs/protocol.md, section "Error codes")."""
+
+    NO_ERROR = 0  # an orderly goodbye
+    INTERNAL = 1  # the other end failed; its log says why
+    PROTOCOL_VIOLATION = 2  # a packet or record that its state forbids
+    ACK_OF_UNSENT_PACKET = 3  # an ACK for a packet number that was never sent
+    FLOW_CONTROL = 4  # more bytes than the window allows
+    IDLE_TIMEOUT = 5  # nothing heard for the idle time
+    SHUTTING_DOWN = 6  # the server is going away
+    KICKED = 7  # the administrator ended the session
+    TAKEN_OVER = 8  # the same key joined again from elsewhere
+    TOO_SLOW = 9  # the other end does not take what it is sent
+    MALFORMED_RECORD = 10  # a record that cannot be read
+
+    NOT_JOINED = 32  # JOIN comes first
+    NICK_IN_USE = 33
+    NICK_NOT_ALLOWED = 34  # empty, too long, or with characters that cannot be shown
+    SERVER_FULL = 35
+    BAD_SIGNATURE = 36  # JOIN was not signed by the key it carries
+    UNKNOWN_USER = 37
+    TEXT_NOT_ALLOWED = 38  # empty or too long
+    TOO_MANY_REQUESTS = 39
+    UNKNOWN_ROOM = 40
+
+    UNKNOWN_FILE = 64
+    UNKNOWN_TRANSFER = 65
+    NAME_NOT_ALLOWED = 66
+    TOO_LARGE = 67
+    NO_SPACE = 68
+    DIGEST_MISMATCH = 69  # the MD5 of what was stored is not the MD5 that was sent
+    STORAGE_FAILED = 70
+    CANCELLED = 71
+    SOURCE_CHANGED = 72  # the file changed while it was being sent
+    INCOMPLETE = 73  # COMMIT before all bytes were there
+    TOO_MANY_TRANSFERS = 74
+
+
+class UdpchatError(Exception):
+    """Base of all errors of this package."""
+
+    error_code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
+
+
+class UsageError(UdpchatError):
+    """We called something in a way its contract forbids."""
+
+
+class DecodeError(UdpchatError):
+    """Bytes that are not a packet or record of this protocol.
+
+    reason: a short hyphenated word under which the drop is counted.
+    """
+
+    error_code = ErrorCode.MALFORMED_RECORD
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AuthenticationError(UdpchatError):
+    """A packet that was not sealed with our key, or was damaged on the way."""
+
+
+class ProtocolViolationError(UdpchatError):
+    """The peer did what the protocol forbids; code is sent back in CLOSE."""
+
+    def __init__(self, code: ErrorCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class HandshakeError(UdpchatError):
+    """The two ends cannot agree on a connection; the message is fit for the user."""
+
+
+class RefusedError(UdpchatError):
+    """The other end refused a request."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class ConnectionLostError(UdpchatError):
+    """The connection ended before the answer came."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class StorageError(UdpchatError):
+    """The disk or the data folder said no; the message is fit for the user."""
+
+    error_code = ErrorCode.STORAGE_FAILED
+
+    def __init__(self, text: str, code: ErrorCode = ErrorCode.STORAGE_FAILED) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text

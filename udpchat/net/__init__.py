@@ -1,0 +1,1 @@
+"""The world: sockets, the event loop, the clock of the machine."""

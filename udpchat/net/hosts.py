@@ -1,0 +1,76 @@
+"""The services of a server and of a client, put together on an endpoint. Still pure: sockets and disks come later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from udpchat import __version__
+from udpchat.chat.client import ChatClient
+from udpchat.chat.server import ChatServer
+from udpchat.config import Config
+from udpchat.crypto.identity import Identity
+from udpchat.crypto.keys import ServerKeys
+from udpchat.files.client import FileClient
+from udpchat.files.server import FileServer
+from udpchat.protocol.datagrams import Address
+from udpchat.protocol.endpoint import ClientEndpoint, ServerEndpoint
+from udpchat.protocol.requests import Requests
+from udpchat.protocol.service import Desk, Host
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCore:
+    """A server without its socket: `host` has the five methods, the rest is for the administrator."""
+
+    host: Host
+    endpoint: ServerEndpoint
+    desk: Desk
+    chat: ChatServer
+    files: FileServer
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCore:
+    """A client without its socket: `host` has the five methods, chat and files the verbs."""
+
+    host: Host
+    endpoint: ClientEndpoint
+    chat: ChatClient
+    files: FileClient
+
+
+def make_server(
+    config: Config,
+    keys: ServerKeys,
+    random_bytes: Callable[[int], bytes],
+    *,
+    wall_offset: int = 0,
+    keylog: Callable[[str], None] | None = None,
+) -> ServerCore:
+    """A server core. wall_offset: wall clock minus `now` [us]."""
+    endpoint = ServerEndpoint(config, keys, random_bytes, wall_offset=wall_offset, keylog=keylog)
+    desk = Desk(endpoint)
+    chat = ChatServer(desk, config, endpoint.acceptor.make_token, wall_offset)
+    files = FileServer(desk, config)
+    host = Host(endpoint, desk, (chat, files), files.on_part_failed)
+    return ServerCore(host, endpoint, desk, chat, files)
+
+
+def make_client(
+    server: Address,
+    config: Config,
+    identity: Identity,
+    random_bytes: Callable[[int], bytes],
+    now: int,
+    *,
+    token: bytes = b"",
+    keylog: Callable[[str], None] | None = None,
+) -> ClientCore:
+    """A client core that begins its handshake at once."""
+    endpoint = ClientEndpoint(server, config, random_bytes, now, token=token, keylog=keylog)
+    desk, requests = Desk(endpoint), Requests()
+    chat = ChatClient(desk, requests, identity, random_bytes, f"udpchat {__version__}")
+    files = FileClient(desk, requests, identity.public, random_bytes)
+    host = Host(endpoint, desk, (chat, files), files.on_part_failed)
+    return ClientCore(host, endpoint, chat, files)

@@ -1,0 +1,108 @@
+"""Putting a connection together from its parts, the same way at both ends."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from udpchat.arq.congestion import make_controller
+from udpchat.arq.flow import ReceiveWindow, WindowBudget
+from udpchat.arq.mtu import PathMtu
+from udpchat.arq.numbers import PacketNumbers
+from udpchat.arq.recovery import Recovery
+from udpchat.config import BASE_DATAGRAM, INITIAL_RECEIVE_WINDOW, MAX_BURST, MAX_DATAGRAM_IPV6, Config
+from udpchat.crypto.keylog import Direction, format_line
+from udpchat.crypto.sealing import PlainProtection, Protection, SealedProtection
+from udpchat.protocol.clock import Clock
+from udpchat.protocol.connection import Connection, Parts, State
+from udpchat.protocol.datagrams import Address
+from udpchat.protocol.events import ConnectionEvent
+from udpchat.protocol.path import Path
+from udpchat.protocol.receive import Receiver
+from udpchat.protocol.transmit import Transmitter
+from udpchat.protocol.writer import PacketWriter
+from udpchat.wire.packets import Flag
+
+
+@dataclass(slots=True)
+class Workshop:
+    """What all connections of one socket share.
+
+    random_bytes: the source of all randomness. send_buffer, scratch: 64 KiB each, lent to whoever is at work.
+    keylog: takes a line for each key; None when nobody may read along. events: what the services are to be told.
+    """
+
+    config: Config
+    random_bytes: Callable[[int], bytes]
+    budget: WindowBudget
+    keylog: Callable[[str], None] | None = None
+    events: deque[ConnectionEvent] = field(default_factory=deque)
+    send_buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(MAX_BURST)))
+    scratch: memoryview = field(default_factory=lambda: memoryview(bytearray(MAX_BURST)))
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a handshake has settled. secrets: (client's, server's) traffic secrets, None in plaintext mode.
+
+    max_datagram: the smaller of what both ends take [bytes]. rtt: of the handshake [us], 0 when not measured.
+    reset_token: what a RESET of this connection carries, empty at the server.
+    """
+
+    connection_id: bytes
+    address: Address
+    secrets: tuple[bytes, bytes] | None
+    max_datagram: int
+    rtt: int = 0
+    reset_token: bytes = b""
+
+
+def make_connection(shop: Workshop, agreement: Agreement, now: int, *, is_client: bool) -> Connection:
+    """A connection that is ready to send, at either end."""
+    config = shop.config
+    protection = _protection(shop, agreement, is_client=is_client)
+    numbers = PacketNumbers(shop.random_bytes)
+    flags = (0 if is_client else Flag.FROM_SERVER) | (Flag.SEALED if agreement.secrets else 0)
+    writer = PacketWriter(agreement.connection_id, flags, protection, numbers, shop.send_buffer)
+    controller = make_controller(config.congestion, BASE_DATAGRAM, now)
+    recovery = Recovery(controller, numbers, BASE_DATAGRAM, now)
+    if agreement.rtt:
+        recovery.rtt.add_sample(agreement.rtt, 0)
+    is_ipv6 = ":" in agreement.address[0]
+    ceiling = min(agreement.max_datagram, MAX_DATAGRAM_IPV6) if is_ipv6 else agreement.max_datagram
+    transmitter = Transmitter(
+        writer, recovery, PathMtu(BASE_DATAGRAM, ceiling), config.max_transfers, config.max_send_queue
+    )
+    window = ReceiveWindow(INITIAL_RECEIVE_WINDOW, config.receive_window, shop.budget)
+    receiver = Receiver(agreement.connection_id, shop.events, window, config.max_transfers)
+    if agreement.rtt:
+        receiver.on_rtt(recovery.rtt.smoothed_rtt, recovery.rtt.min_rtt)
+    path = Path(agreement.address, is_validated=True, may_move=not is_client and agreement.secrets is not None)
+    parts = Parts(
+        path=path,
+        protection=protection,
+        writer=writer,
+        transmitter=transmitter,
+        receiver=receiver,
+        clock=Clock(config, now, is_client=is_client),
+        events=shop.events,
+        random_bytes=shop.random_bytes,
+        scratch=shop.scratch,
+    )
+    return Connection(agreement.connection_id, parts, State.OPEN if is_client else State.HALF_OPEN)
+
+
+def _protection(shop: Workshop, agreement: Agreement, *, is_client: bool) -> Protection:
+    if agreement.secrets is None:
+        return PlainProtection()
+    client, server = agreement.secrets
+    keylog = shop.keylog
+
+    def on_key(direction: Direction, epoch: int, key: bytes, iv: bytes) -> None:
+        if keylog is not None:
+            keylog(format_line(agreement.connection_id, direction, epoch, key, iv))
+
+    if is_client:
+        return SealedProtection(client, server, on_key=on_key, sends_as="client")
+    return SealedProtection(server, client, on_key=on_key, sends_as="server")

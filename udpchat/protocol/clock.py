@@ -1,0 +1,67 @@
+"""The deadlines of a connection's life: handshake, silence, age of the key, closing."""
+
+from __future__ import annotations
+
+from udpchat.config import CLOSING_PROBES, REKEY_INTERVAL, Config
+
+
+class Clock:
+    """Every reason to wake up a connection that is not loss recovery. Times are absolute [us]."""
+
+    def __init__(self, config: Config, now: int, *, is_client: bool) -> None:
+        self.close_due = False
+        self.closing_until: int | None = None
+        self._half_open_until = now + config.half_open_timeout
+        self._idle_timeout = config.idle_timeout
+        self._keep_alive = config.keep_alive if is_client else None  # one end is enough
+        self._heard = now
+        self._sent = now
+        self._rekey_at = now + REKEY_INTERVAL
+        self._forget_at: int | None = None
+
+    def on_heard(self, now: int) -> None:
+        """An authentic packet arrived."""
+        self._heard = now
+
+    def on_sent(self, now: int) -> None:
+        """A datagram went out."""
+        self._sent = now
+
+    def on_rekeyed(self, now: int, probe_timeout: int) -> None:
+        """Keys changed: the old one opens stragglers for three probe timeouts (RFC 9001 section 6.5)."""
+        self._rekey_at = now + REKEY_INTERVAL
+        self._forget_at = now + CLOSING_PROBES * probe_timeout
+
+    def start_closing(self, now: int, probe_timeout: int) -> None:
+        """CLOSE was sent: stragglers are answered for three probe timeouts (RFC 9000 section 10.2)."""
+        if self.closing_until is None:
+            self.closing_until = now + CLOSING_PROBES * probe_timeout
+
+    def is_dead(self, now: int, *, half_open: bool) -> bool:
+        """The other end has been silent for too long."""
+        return now >= self._life_ends(half_open=half_open)
+
+    def keep_alive_due(self, now: int) -> bool:
+        """Nothing has crossed for so long that a NAT might forget us."""
+        return self._keep_alive is not None and now >= max(self._heard, self._sent) + self._keep_alive
+
+    def rekey_due(self, now: int) -> bool:
+        """The sending key is too old."""
+        return now >= self._rekey_at
+
+    def take_stale_key(self, now: int) -> bool:
+        """True once, when the previous receiving key is to be forgotten."""
+        if self._forget_at is None or now < self._forget_at:
+            return False
+        self._forget_at = None
+        return True
+
+    def next_timeout(self, *, half_open: bool) -> int:
+        """The earliest of these deadlines."""
+        earliest = min(self._life_ends(half_open=half_open), self._rekey_at)
+        if self._keep_alive is not None:
+            earliest = min(earliest, max(self._heard, self._sent) + self._keep_alive)
+        return earliest if self._forget_at is None else min(earliest, self._forget_at)
+
+    def _life_ends(self, *, half_open: bool) -> int:
+        return self._half_open_until if half_open else self._heard + self._idle_timeout

@@ -1,0 +1,368 @@
+"""One peer: packets in, events out; verbs in, datagrams out. The same class serves both ends."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from udpchat.arq.recovery import AckReport
+from udpchat.config import CLOSING_PROBES, REKEY_PACKETS
+from udpchat.crypto.sealing import Protection
+from udpchat.errors import AuthenticationError, DecodeError, ErrorCode, ProtocolViolationError
+from udpchat.protocol.clock import Clock
+from udpchat.protocol.datagrams import Address, Burst
+from udpchat.protocol.events import AddressChanged, ConnectionClosed, ConnectionEvent, SourceFailed, TransferSent
+from udpchat.protocol.path import Path
+from udpchat.protocol.receive import Receiver
+from udpchat.protocol.transmit import Transmitter
+from udpchat.protocol.writer import DATA_CLEAR_SIZE, DATA_OVERHEAD, BlockSource, PacketWriter
+from udpchat.wire.codec import (
+    Ack,
+    Challenge,
+    Close,
+    Data,
+    Message,
+    Packet,
+    Response,
+    decode,
+    decode_body,
+    encode_body,
+)
+from udpchat.wire.hot import DataRun, unpack_data_run
+from udpchat.wire.packets import TRAILER_SIZE, Flag, PacketType
+from udpchat.wire.records import Record, encode_record
+
+MAX_REASON = 500  # characters of the reason in CLOSE
+
+
+class State(Enum):
+    """Life of a connection."""
+
+    HALF_OPEN = auto()  # the server has replied, the client has not yet spoken under the new keys
+    OPEN = auto()
+    CLOSING = auto()  # CLOSE was sent; stragglers are answered with it again
+    CLOSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a connection is put together from; see assembly.py.
+
+    random_bytes: source of challenge nonces. scratch: 64 KiB for opened file bytes, may be shared between connections.
+    """
+
+    path: Path
+    protection: Protection
+    writer: PacketWriter
+    transmitter: Transmitter
+    receiver: Receiver
+    clock: Clock
+    events: deque[ConnectionEvent]
+    random_bytes: Callable[[int], bytes]
+    scratch: memoryview
+
+
+class Connection:
+    """A connection by its id. Verbs take effect at the next `datagrams_to_send`; see docs/architecture.md, "Contract"."""
+
+    def __init__(self, connection_id: bytes, parts: Parts, state: State) -> None:
+        self.connection_id = connection_id
+        self.state = state
+        self.path = parts.path
+        self.transmitter = parts.transmitter
+        self.receiver = parts.receiver
+        self._protection = parts.protection
+        self._writer = parts.writer
+        self._clock = parts.clock
+        self._events = parts.events
+        self._random_bytes = parts.random_bytes
+        self._scratch = parts.scratch
+        self._close: Close | None = None
+
+    # -- verbs ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> Address:
+        """Where the peer is now."""
+        return self.path.address
+
+    @property
+    def is_alive(self) -> bool:
+        """Records may be sent."""
+        return self.state in (State.HALF_OPEN, State.OPEN)
+
+    def send_record(self, record: Record, request_id: int = 0, channel: int = 0) -> None:
+        """Send a record; ignored when the connection is over."""
+        self.send_encoded(encode_record(record, request_id), channel)
+
+    def send_encoded(self, encoded: bytes, channel: int = 0) -> None:
+        """Send a record that is encoded already, as when many connections get the same one."""
+        if not self.is_alive:
+            return
+        try:
+            self.transmitter.queue_record(channel, encoded)
+        except ProtocolViolationError as error:
+            self.close(error.code, error.text)
+
+    def send_transfer(
+        self, transfer_id: int, size: int, source: BlockSource, limit: int, present: tuple[tuple[int, int], ...] = ()
+    ) -> None:
+        """Start sending a file; RefusedError when too many are under way."""
+        self.transmitter.transfers.start(transfer_id, size, source, limit, present)
+
+    def close(self, code: ErrorCode, reason: str) -> None:
+        """End the connection and tell the peer; the services are told as well."""
+        if self.is_alive:
+            self._close = Close(code, reason[:MAX_REASON])
+            self._end(State.CLOSING, code, reason, remote=False)
+
+    def abandon(self, code: ErrorCode, reason: str, *, remote: bool) -> None:
+        """End the connection without a word to the peer, who knows or cannot hear."""
+        if self.state is not State.CLOSED:
+            was_open, self.state = self.state is State.OPEN, State.CLOSED
+            if was_open:
+                self._events.append(ConnectionClosed(self.connection_id, code, reason, remote))
+
+    def release(self) -> None:
+        """Give back what is shared with other connections; nothing is done with this one afterwards."""
+        self.receiver.window.shrink()
+
+    def _end(self, state: State, code: int, reason: str, *, remote: bool) -> None:
+        self.state = state
+        self._clock.close_due = True
+        self._events.append(ConnectionClosed(self.connection_id, code, reason, remote))
+
+    # -- input ---------------------------------------------------------------------------------------------------------
+
+    def receive_burst(self, burst: Burst, now: int) -> None:
+        """Datagrams that carry this connection's id. What they bring is told by events; bad ones are counted drops."""
+        if self.state is State.CLOSED:
+            return
+        if len(burst.data) > burst.segment_size and self._receive_run(burst, now):
+            return
+        for datagram in burst.datagrams():
+            self.receive_datagram(datagram, burst.address, now)
+
+    def receive_datagram(self, datagram: memoryview, address: Address, now: int) -> None:
+        """The same for a single datagram."""
+        try:
+            packet = decode(datagram)
+            body = self._open(packet, address)
+        except (DecodeError, AuthenticationError) as error:
+            self.receiver.drops[error.reason if isinstance(error, DecodeError) else "not-authentic"] += 1
+            return
+        if body is None or self.state is State.CLOSED:
+            return
+        if self.state is State.CLOSING:
+            self._clock.close_due = packet.header.packet_type is not PacketType.CLOSE
+            return
+        try:
+            if self._dispatch(packet, body, now):
+                self._on_authentic(packet.header.packet_number, 1, len(datagram), address, packet, now)
+        except DecodeError as error:
+            self.close(ErrorCode.MALFORMED_RECORD, f"a packet that cannot be read: {error.reason}")
+        except ProtocolViolationError as error:
+            self.close(error.code, error.text)
+
+    def _open(self, packet: Packet, address: Address) -> memoryview | None:
+        """The unsealed body; None after a counted drop."""
+        header, drops = packet.header, self.receiver.drops
+        if header.connection_id != self.connection_id:
+            drops["other-connection"] += 1
+        elif not self._writer.is_from_peer(header.flags):
+            drops["wrong-direction"] += 1
+        elif not self.path.may_move and address != self.path.address:
+            drops["wrong-address"] += 1
+        elif not self.receiver.acks.is_new(header.packet_number):
+            drops["duplicate"] += 1
+        else:
+            out = self._scratch[: len(packet.sealed) - TRAILER_SIZE]
+            phase = 1 if header.flags & Flag.KEY_PHASE else 0
+            self._protection.open_into(header.packet_number, phase, packet.sealed, packet.associated, out)
+            return out
+        return None
+
+    def _dispatch(self, packet: Packet, body: memoryview, now: int) -> bool:
+        """Act on an authentic packet; False when it must not count as received."""
+        match packet.clear:
+            case Data() as data:
+                self.receiver.on_data(data, body, now)
+            case Message() as message:
+                return self.receiver.on_message(message, body)
+            case Ack() as ack:
+                self._on_ack(ack, now)
+            case _:
+                self._on_plain(packet.header.packet_type, body)
+        return True
+
+    def _on_ack(self, ack: Ack, now: int) -> None:
+        rtt = self.transmitter.recovery.rtt
+        report = AckReport(ack.largest, ack.arrival, ack.ack_delay, ack.received, ack.ranges)
+        self.transmitter.on_ack(report, ack.window, now)
+        if rtt.has_sample:
+            self.receiver.on_rtt(rtt.smoothed_rtt, rtt.min_rtt)
+        for transfer_id in self.transmitter.transfers.take_sent():
+            self._events.append(TransferSent(self.connection_id, transfer_id))
+
+    def _on_plain(self, packet_type: PacketType, body: memoryview) -> None:
+        match decode_body(packet_type, body):
+            case Challenge(nonce):
+                self.path.response_due = nonce
+            case Response(nonce):
+                if self.path.on_response(nonce):
+                    self._events.append(AddressChanged(self.connection_id, self.path.address))
+            case Close(code, reason):
+                self._end(State.CLOSED, code, reason, remote=True)
+
+    def _receive_run(self, burst: Burst, now: int) -> bool:
+        """A burst of DATA packets that run on, opened together; False when it must be taken apart."""
+        run = unpack_data_run(burst.data, len(burst.data), burst.segment_size)
+        if run is None or self.state is not State.OPEN or not self._accepts(run, burst.address):
+            return False
+        length = (run.count - 1) * run.chunk_size + run.last_chunk_size
+        out = self._scratch[:length]
+        opened = self._protection.open_burst(
+            run.first_packet_number,
+            1 if run.flags & Flag.KEY_PHASE else 0,
+            run.count,
+            burst.data,
+            burst.segment_size,
+            run.last_chunk_size + DATA_OVERHEAD,
+            DATA_CLEAR_SIZE,
+            out,
+        )
+        if opened != run.count:
+            return False
+        try:
+            self.receiver.on_data(Data(run.transfer_id, run.first_offset), out, now)
+        except ProtocolViolationError as error:
+            self.close(error.code, error.text)
+            return True
+        self._on_authentic(run.first_packet_number, run.count, len(burst.data), burst.address, None, now)
+        return True
+
+    def _accepts(self, run: DataRun, address: Address) -> bool:
+        return (
+            run.connection_id == self.connection_id
+            and self._writer.is_from_peer(run.flags)
+            and (self.path.may_move or address == self.path.address)
+            and self.receiver.acks.all_new(run.first_packet_number, run.count)
+        )
+
+    def _on_authentic(
+        self, first: int, count: int, size: int, address: Address, packet: Packet | None, now: int
+    ) -> None:
+        """State that any authentic packet changes: what to acknowledge, the idle timer, the peer's address."""
+        eliciting = packet is None or packet.header.packet_type not in (PacketType.ACK, PacketType.CLOSE)
+        acks = self.receiver.acks
+        is_newest = first > acks.largest
+        acks.on_received(first, count, now, ack_eliciting=eliciting, size=size)
+        self._clock.on_heard(now)
+        if self._is_half_open:
+            self.state = State.OPEN
+        if self._protection.send_key_behind:
+            self._rekey(now)
+        if address != self.path.address and is_newest:
+            self._move(address, now)
+        if address == self.path.address:
+            self.path.on_received(size)
+
+    def _move(self, address: Address, now: int) -> None:
+        recovery = self.transmitter.recovery
+        deadline = now + CLOSING_PROBES * recovery.probe_timeout()
+        if self.path.move(address, self._random_bytes(8), deadline):
+            recovery.on_new_path(now)
+            self.transmitter.on_too_large()
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    def handle_timeout(self, now: int) -> None:
+        """Act on every deadline that has passed."""
+        clock = self._clock
+        if self.state is State.CLOSING and clock.closing_until is not None and now >= clock.closing_until:
+            self.state = State.CLOSED
+        if not self.is_alive:
+            return
+        if clock.is_dead(now, half_open=self._is_half_open):
+            self.abandon(ErrorCode.IDLE_TIMEOUT, "nothing was heard from the other end", remote=False)
+            return
+        self.path.on_timeout(now)
+        self.transmitter.on_timeout(now)
+        self.transmitter.ping_due = self.transmitter.ping_due or clock.keep_alive_due(now)
+        if clock.rekey_due(now):
+            self._rekey(now)
+        if clock.take_stale_key(now):
+            self._protection.forget_previous()
+
+    def next_timeout(self) -> int | None:
+        """When `handle_timeout` or `datagrams_to_send` has something to do."""
+        if not self.is_alive:
+            return self._clock.closing_until if self.state is State.CLOSING else None
+        deadlines = (
+            self._clock.next_timeout(half_open=self._is_half_open),
+            self.path.deadline,
+            self.receiver.acks.next_timeout(),
+            self.transmitter.next_timeout(),
+        )
+        return min(deadline for deadline in deadlines if deadline is not None)
+
+    @property
+    def _is_half_open(self) -> bool:
+        return self.state is State.HALF_OPEN
+
+    def _rekey(self, now: int) -> None:
+        """Seal with the next key, when the peer has followed the last change."""
+        if self._protection.may_update:
+            self._protection.update_send_key()
+            self._clock.on_rekeyed(now, self.transmitter.recovery.probe_timeout())
+
+    # -- output --------------------------------------------------------------------------------------------------------
+
+    def datagrams_to_send(self, now: int) -> Iterator[Burst]:
+        """All that may go out now; each burst is valid until the next is asked for."""
+        if self.state is State.CLOSING:
+            yield from self._closing_packets(now)
+        if not self.is_alive:
+            return
+        for view, size in self._packets(now):
+            self.path.on_sent(len(view))
+            self._clock.on_sent(now)
+            yield Burst(self.path.address, view, size)
+        self._report_failures()
+        if self._protection.packets_sealed >= REKEY_PACKETS:
+            self._rekey(now)
+
+    def _packets(self, now: int) -> Iterator[tuple[memoryview, int]]:
+        yield from self._path_packets()
+        if (ack := self.receiver.take_ack(now)) is not None:
+            _, view = self._writer.packet(PacketType.ACK, ack, b"")
+            yield view, len(view)
+        yield from self.transmitter.datagrams(self.path, now)
+
+    def _path_packets(self) -> Iterator[tuple[memoryview, int]]:
+        path = self.path
+        if path.response_due is not None:
+            body = encode_body(Response(path.response_due))
+            path.response_due = None
+            _, view = self._writer.packet(PacketType.RESPONSE, None, body)
+            yield view, len(view)
+        if path.challenge_due and path.nonce is not None:
+            path.challenge_due = False
+            _, view = self._writer.packet(PacketType.CHALLENGE, None, encode_body(Challenge(path.nonce)))
+            yield view, len(view)
+
+    def _closing_packets(self, now: int) -> Iterator[Burst]:
+        if self._close is not None and self._clock.close_due:
+            self._clock.close_due = False
+            self._clock.start_closing(now, self.transmitter.recovery.probe_timeout())
+            _, view = self._writer.packet(PacketType.CLOSE, None, encode_body(self._close))
+            yield Burst(self.path.address, view, len(view))
+
+    def _report_failures(self) -> None:
+        for transfer_id, offset in self.transmitter.failed:
+            self._events.append(SourceFailed(self.connection_id, transfer_id, offset))
+        self.transmitter.failed.clear()
+        for transfer_id in self.transmitter.transfers.take_sent():
+            self._events.append(TransferSent(self.connection_id, transfer_id))

@@ -1,0 +1,103 @@
+"""The files a connection is sending: which bytes next, from which source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from udpchat.arq.in_flight import SentRun
+from udpchat.arq.sender import SendTransfer, TransferScheduler
+from udpchat.errors import ErrorCode, RefusedError, UsageError
+from udpchat.protocol.writer import BlockSource
+
+
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """A contiguous run of file bytes to be sent now."""
+
+    transfer_id: int
+    source: BlockSource
+    offset: int
+    length: int
+
+
+class OutgoingTransfers:
+    """Transfers that are being sent on one connection, served fairly."""
+
+    def __init__(self, max_transfers: int) -> None:
+        self._max_transfers = max_transfers
+        self._scheduler = TransferScheduler()
+        self._sources: dict[int, BlockSource] = {}
+        self._sent: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def start(
+        self,
+        transfer_id: int,
+        size: int,
+        source: BlockSource,
+        limit: int,
+        present: tuple[tuple[int, int], ...] = (),
+    ) -> None:
+        """Send size bytes of source, below limit for now, without those that are present at the receiver."""
+        if transfer_id in self._sources:
+            raise UsageError(f"transfer {transfer_id} is being sent already")
+        if len(self._sources) >= self._max_transfers:
+            raise RefusedError(ErrorCode.TOO_MANY_TRANSFERS, f"{self._max_transfers} transfers are running; try later")
+        transfer = SendTransfer(transfer_id, size, limit, present)
+        self._sources[transfer_id] = source
+        self._scheduler.add(transfer)
+        if transfer.is_complete:
+            self._finish(transfer_id)
+
+    def stop(self, transfer_id: int) -> None:
+        """Send no more of this transfer; one that is unknown is ignored."""
+        if self._sources.pop(transfer_id, None) is not None:
+            self._scheduler.remove(transfer_id)
+
+    def raise_limit(self, transfer_id: int, limit: int) -> None:
+        """The receiver takes bytes below limit now; late credit for a transfer that ended is ignored."""
+        if (transfer := self._scheduler.find(transfer_id)) is not None:
+            transfer.raise_limit(limit)
+
+    def find(self, transfer_id: int) -> SendTransfer | None:
+        """The state of a transfer that is being sent."""
+        return self._scheduler.find(transfer_id)
+
+    def has_work(self) -> bool:
+        """There are bytes that may be sent now, as far as credit goes."""
+        return self._scheduler.has_work
+
+    def next_run(self, chunk: int, max_chunks: int) -> NextRun | None:
+        """The bytes to send next: at most max_chunks packets of chunk bytes."""
+        if (run := self._scheduler.next_run(chunk, max_chunks)) is None:
+            return None
+        transfer, offset, length, _ = run
+        return NextRun(transfer.transfer_id, self._sources[transfer.transfer_id], offset, length)
+
+    def source(self, transfer_id: int) -> BlockSource | None:
+        """Where the bytes of a transfer are read from."""
+        return self._sources.get(transfer_id)
+
+    def on_acked(self, run: SentRun) -> None:
+        """The peer has these bytes."""
+        transfer = self._scheduler.find(run.stream)
+        if transfer is not None:
+            transfer.on_acked(run.offset, run.length)
+            if transfer.is_complete:
+                self._finish(run.stream)
+
+    def on_lost(self, run: SentRun) -> None:
+        """These bytes must be sent again, unless the peer got them otherwise."""
+        if (transfer := self._scheduler.find(run.stream)) is not None:
+            transfer.on_lost(run.offset, run.length)
+
+    def take_sent(self) -> list[int]:
+        """Ids of the transfers whose last byte was acknowledged since the last call."""
+        sent, self._sent = self._sent, []
+        return sent
+
+    def _finish(self, transfer_id: int) -> None:
+        self.stop(transfer_id)
+        self._sent.append(transfer_id)

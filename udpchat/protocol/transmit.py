@@ -1,0 +1,237 @@
+"""The sending half of a connection: which packet goes out next, and what happens when it is acknowledged or lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from udpchat.arq.channels import SendChannel
+from udpchat.arq.in_flight import Kind, SentRun
+from udpchat.arq.mtu import PathMtu
+from udpchat.arq.recovery import AckReport, Outcome, Recovery
+from udpchat.config import CHANNEL_COUNT, INITIAL_RECEIVE_WINDOW, MAX_BURST, MAX_BURST_SEGMENTS, MILLISECOND
+from udpchat.errors import ErrorCode, ProtocolViolationError
+from udpchat.protocol.outgoing import OutgoingTransfers
+from udpchat.protocol.path import Path
+from udpchat.protocol.writer import DATA_OVERHEAD, MESSAGE_OVERHEAD, BlockSource, PacketWriter
+from udpchat.wire.codec import Message, Ping, Probe, encode_body
+from udpchat.wire.packets import PacketType
+
+MESSAGE_RESERVE = 8  # datagrams by which control and chat may overdraw the congestion window
+MINIMUM_COPY_DELAY = 5 * MILLISECOND  # before a chat packet that nothing follows is sent once more
+HEADER_AND_TRAILER = 40  # bytes
+
+Sent = tuple[memoryview, int]  # datagrams one after another, bytes of each
+
+
+class Transmitter:
+    """Sends messages before file bytes, file bytes as the windows and the pacer allow, and repeats what is lost."""
+
+    def __init__(self, writer: PacketWriter, recovery: Recovery, mtu: PathMtu, max_transfers: int, max_queue: int) -> None:
+        self.recovery = recovery
+        self.mtu = mtu
+        self.channels = tuple(SendChannel() for _ in range(CHANNEL_COUNT))
+        self.transfers = OutgoingTransfers(max_transfers)
+        self.peer_window = INITIAL_RECEIVE_WINDOW
+        self.failed: list[tuple[int, int]] = []  # transfer id, offset at which its source gave too little
+        self.ping_due = False
+        self.copies_sent = 0
+        self._writer = writer
+        self._max_queue = max_queue
+        self._last_message: tuple[int, SentRun] | None = None  # deadline of its copy, what it carried
+        self._pacing_deadline: int | None = None
+
+    # -- input ---------------------------------------------------------------------------------------------------------
+
+    def queue_record(self, channel: int, encoded: bytes) -> None:
+        """Send bytes on a message channel. ProtocolViolationError when the peer has long taken none."""
+        queue = self.channels[channel]
+        if queue.queued + len(encoded) > self._max_queue:
+            raise ProtocolViolationError(ErrorCode.TOO_SLOW, "the other end does not take its messages")
+        queue.write(encoded)
+
+    def on_ack(self, report: AckReport, window: int, now: int) -> Outcome:
+        """An ACK came in: settle what it covers, queue again what it shows to be lost."""
+        outcome = self.recovery.on_ack(report, now)
+        self.peer_window = window
+        for run in outcome.acked:
+            self._on_acked(run)
+        self._on_lost(outcome.lost, now)
+        return outcome
+
+    def on_timeout(self, now: int) -> None:
+        """Timers of loss recovery; a call that comes early does nothing."""
+        self._on_lost(self.recovery.on_timeout(now).lost, now)
+
+    def on_too_large(self) -> None:
+        """The system refused a datagram for its size."""
+        self.mtu.on_too_large()
+        self._follow_mtu()
+
+    def next_timeout(self) -> int | None:
+        """The earliest of all that this half waits for."""
+        copy = self._last_message[0] if self._last_message is not None else None
+        deadlines = (self.recovery.next_timeout(), copy, self._pacing_deadline, self.mtu.next_timeout())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def _on_acked(self, run: SentRun) -> None:
+        match run.kind:
+            case Kind.DATA:
+                self.transfers.on_acked(run)
+                self.mtu.on_packet_acked(run.size)
+            case Kind.MESSAGE:
+                self.channels[run.stream].on_acked(run.offset, run.length)
+                last = self._last_message
+                if last is not None and run.first <= last[1].first < run.stop:
+                    self._last_message = None
+            case Kind.PROBE:
+                self.mtu.on_probe_acked(run.size)
+                self._follow_mtu()
+
+    def _on_lost(self, lost: list[SentRun], now: int) -> None:
+        for run in lost:
+            match run.kind:
+                case Kind.DATA:
+                    self.transfers.on_lost(run)
+                    self.mtu.on_packets_lost(run.size, run.count)
+                case Kind.MESSAGE:
+                    self.channels[run.stream].on_lost(run.offset, run.length)
+                case Kind.PROBE:
+                    self.mtu.on_probe_lost(run.size)
+        if lost:
+            self._follow_mtu()
+
+    def _follow_mtu(self) -> None:
+        self.recovery.set_datagram_size(self.mtu.datagram_size)
+
+    # -- output --------------------------------------------------------------------------------------------------------
+
+    def datagrams(self, path: Path, now: int) -> Iterator[Sent]:
+        """All that may be sent now, most urgent first, as long as the path's budget lasts."""
+        self._pacing_deadline = None
+        for packets in (
+            self._probe_timeout_packets(now),
+            *(self._messages(channel, now) for channel in range(CHANNEL_COUNT)),
+            self._single_packets(now),
+            self._data(path, now),
+        ):
+            while path.budget() >= self.mtu.datagram_size and (sent := next(packets, None)) is not None:
+                yield sent
+
+    def _single_packets(self, now: int) -> Iterator[Sent]:
+        yield from self._message_copy(now)
+        if self.ping_due:
+            self.ping_due = False
+            yield self._ping(now)
+        yield from self._mtu_probe(now)
+
+    def _record(self, run: SentRun, now: int) -> None:
+        self.recovery.on_sent(run, now)
+
+    def _probe_timeout_packets(self, now: int) -> Iterator[Sent]:
+        """The peer is silent: send what it misses most, or a PING, although the window may be full."""
+        recovery = self.recovery
+        candidates = [run for run in recovery.in_flight if run.kind in (Kind.DATA, Kind.MESSAGE)]
+        chosen = candidates[: recovery.probes_due] if recovery.probes_due else []
+        while recovery.probes_due > 0:
+            recovery.probes_due -= 1
+            run = chosen.pop(0) if chosen else None
+            sent = self._again(run.part(run.first, run.first + 1), now) if run is not None else None
+            yield sent if sent is not None else self._ping(now)
+
+    def _again(self, run: SentRun, now: int) -> Sent | None:
+        """One packet with the content of another, under a new number."""
+        if run.kind is Kind.MESSAGE:
+            fragment = self.channels[run.stream].peek(run.offset, run.length)
+            return self._message(run.stream, run.offset, fragment, now, copy=True) if fragment else None
+        source = self.transfers.source(run.stream)
+        if source is None:
+            return None
+        return self._burst(run.stream, source, run.offset, run.length, run.length, now, copy=True)
+
+    def _messages(self, channel: int, now: int) -> Iterator[Sent]:
+        queue, recovery = self.channels[channel], self.recovery
+        size = self.mtu.datagram_size
+        reserve = MESSAGE_RESERVE * size if channel == 0 else 0
+        while recovery.window_left() + reserve >= size:
+            fragment = queue.next_fragment(size - MESSAGE_OVERHEAD)
+            if fragment is None:
+                return
+            offset, data, _ = fragment
+            yield self._message(channel, offset, data, now)
+
+    def _message(
+        self, channel: int, offset: int, data: bytes | memoryview, now: int, *, copy: bool = False
+    ) -> Sent:
+        number, view = self._writer.packet(PacketType.MSG, Message(channel, offset), data)
+        size = len(view)
+        run = SentRun(number, 1, now, size, size, Kind.MESSAGE, channel, offset, len(data), len(data), copy=copy)
+        self._record(run, now)
+        if copy:
+            self.copies_sent += 1
+            self._last_message = None
+        elif channel == 0:
+            self._last_message = (now + max(MINIMUM_COPY_DELAY, self.recovery.rtt.smoothed_rtt // 4), run)
+        return view, size
+
+    def _message_copy(self, now: int) -> Iterator[Sent]:
+        """A chat packet that nothing followed is sent once more: its loss would be noticed late."""
+        if self._last_message is None or now < self._last_message[0]:
+            return
+        run = self._last_message[1]
+        self._last_message = None
+        if (sent := self._again(run, now)) is not None:
+            yield sent
+
+    def _ping(self, now: int) -> Sent:
+        number, view = self._writer.packet(PacketType.PING, None, encode_body(Ping()))
+        self._record(SentRun(number, 1, now, len(view), len(view), Kind.PING), now)
+        return view, len(view)
+
+    def _mtu_probe(self, now: int) -> Iterator[Sent]:
+        if (size := self.mtu.next_probe(now)) is None:
+            return
+        number, view = self._writer.packet(PacketType.PROBE, None, encode_body(Probe(size - HEADER_AND_TRAILER)))
+        self._record(SentRun(number, 1, now, size, size, Kind.PROBE), now)
+        yield view, size
+
+    def _data(self, path: Path, now: int) -> Iterator[Sent]:
+        """File bytes, as many as congestion window, peer's window and pacer take."""
+        recovery, transfers = self.recovery, self.transfers
+        while transfers.has_work():
+            stride = self.mtu.datagram_size
+            in_flight = recovery.in_flight.bytes_in_flight
+            window = min(recovery.window_left(), self.peer_window - in_flight)
+            if window < stride and in_flight:
+                return
+            allowed = min(MAX_BURST, path.budget(), max(window, stride), max(0, recovery.pacer.budget(now)))
+            packets = min(MAX_BURST_SEGMENTS, allowed // stride)
+            if packets == 0:
+                self._pacing_deadline = recovery.pacer.next_send_time(stride, now)
+                return
+            chunk = stride - DATA_OVERHEAD
+            run = transfers.next_run(chunk, packets)
+            if run is None:
+                break
+            sent = self._burst(run.transfer_id, run.source, run.offset, run.length, chunk, now)
+            if sent is None:
+                continue
+            self._last_message = None
+            yield sent
+        recovery.mark_app_limited()
+
+    def _burst(
+        self, transfer_id: int, source: BlockSource, offset: int, length: int, chunk: int, now: int, *, copy: bool = False
+    ) -> Sent | None:
+        burst = self._writer.data_burst(source, transfer_id, offset, length, chunk)
+        if burst is None:
+            self.transfers.stop(transfer_id)
+            self.failed.append((transfer_id, offset))
+            return None
+        first, count, view = burst
+        stride = chunk + DATA_OVERHEAD
+        last = len(view) - (count - 1) * stride
+        self._record(
+            SentRun(first, count, now, stride if count > 1 else last, last, Kind.DATA, transfer_id, offset, length, chunk, copy=copy),
+            now,
+        )
+        return view, stride

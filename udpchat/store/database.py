@@ -1,0 +1,139 @@
+"""The SQLite file of a server: opened, checked, migrated.
+
+One connection does everything, in one thread at a time. Write-ahead log with full synchronisation: what was committed
+is on the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from udpchat.errors import StorageError
+from udpchat.store.trouble import storage_error
+
+APPLICATION_ID: Final = 0x55444350  # "UDCP", in the header of the file
+BUSY_TIMEOUT: Final = 5_000  # wait for another program's lock [ms]
+
+# Each entry takes the schema from one number to the next; entries are never changed, only added.
+SCHEMA: Final[tuple[str, ...]] = (
+    """
+    CREATE TABLE files (
+        sequence INTEGER PRIMARY KEY,
+        file_id BLOB NOT NULL UNIQUE CHECK (length(file_id) = 16),
+        part_id BLOB NOT NULL UNIQUE CHECK (length(part_id) = 16),
+        file_name TEXT NOT NULL,
+        name_key TEXT NOT NULL UNIQUE,
+        size INTEGER NOT NULL CHECK (size >= 0),
+        md5 BLOB NOT NULL CHECK (length(md5) = 16),
+        stored_at INTEGER NOT NULL,
+        owner BLOB NOT NULL,
+        owner_nick TEXT NOT NULL
+    );
+    CREATE TABLE parts (
+        part_id BLOB PRIMARY KEY CHECK (length(part_id) = 16),
+        owner BLOB NOT NULL,
+        owner_nick TEXT NOT NULL,
+        file_name TEXT NOT NULL,
+        size INTEGER NOT NULL CHECK (size >= 0),
+        state TEXT NOT NULL CHECK (state IN ('receiving', 'verified')),
+        ranges BLOB NOT NULL,
+        md5 BLOB CHECK (state = 'receiving' OR length(md5) = 16),
+        file_id BLOB CHECK (state = 'receiving' OR length(file_id) = 16),
+        touched_at INTEGER NOT NULL
+    );
+    CREATE INDEX parts_by_owner ON parts (owner);
+    """,
+)
+
+
+def open_database(path: Path, schema: Sequence[str] = SCHEMA) -> sqlite3.Connection:
+    """The database at path, made when there is none, brought to the newest schema after a backup.
+
+    StorageError when it is damaged, not ours, of a newer udpchat, or held by another program.
+    """
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise storage_error(error, f"open {path}") from error
+    try:
+        _configure(connection)
+        _check(connection, path)
+        _migrate(connection, path, schema)
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.Error as error:
+        connection.close()
+        raise storage_error(error, f"open {path}") from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of what is executed inside, or nothing of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    for setting in (
+        f"busy_timeout = {BUSY_TIMEOUT}",
+        "synchronous = FULL",
+        "fullfsync = ON",  # macOS: through the drive's cache as well
+        "foreign_keys = ON",
+        "trusted_schema = OFF",
+        "cell_size_check = ON",
+    ):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    (value,) = connection.execute(f"PRAGMA {pragma}").fetchone()
+    return int(value)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    application = _number(connection, "application_id")
+    empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
+    if application != APPLICATION_ID and not empty:
+        raise StorageError(f"{path} is a database of another program; choose another data folder")
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise StorageError(f"{path} is damaged ({verdict}); restore it from a backup")
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, schema: Sequence[str]) -> None:
+    version, newest = _number(connection, "user_version"), len(schema)
+    if version > newest:
+        text = f"{path} was written by a newer udpchat (schema {version}, this one knows {newest}); update udpchat"
+        raise StorageError(text)
+    if version == newest:
+        return
+    if version > 0:
+        _back_up(connection, path.with_name(f"{path.name}.schema-{version}.backup"))
+    # executescript would commit first; statement by statement it stays one transaction (so: no ";" inside one).
+    with transaction(connection):
+        for script in schema[version:]:
+            for statement in script.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {newest}")
+
+
+def _back_up(connection: sqlite3.Connection, path: Path) -> None:
+    copy = sqlite3.connect(path)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()
