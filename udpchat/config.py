@@ -16,6 +16,8 @@ SECOND: Final = 1_000_000
 KIB: Final = 1_024
 MIB: Final = 1_048_576
 
+DEFAULT_PORT: Final = 27272  # UDP; not assigned to anything that Wireshark knows
+
 # -- datagrams ---------------------------------------------------------------------------------------------------------
 
 HELLO_SIZE: Final = 1_200  # bytes of a HELLO datagram: nothing we send back to a stranger may be larger
@@ -97,6 +99,7 @@ class Config:
     max_datagram: int = MAX_DATAGRAM_IPV4
     congestion: str = "bbr"
     plaintext: bool = False
+    portable: bool = False  # one datagram a system call, as on systems without offload
     idle_timeout: int = IDLE_TIMEOUT
     keep_alive: int = KEEP_ALIVE
     half_open_timeout: int = HALF_OPEN_TIMEOUT

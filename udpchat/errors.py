@@ -6,6 +6,7 @@
     ├── AuthenticationError     a packet whose tag or checksum does not fit: a counted drop
     ├── ProtocolViolationError  the peer broke a rule: its connection is closed with the error's code
     ├── HandshakeError          the two ends cannot agree (version, mode, key): told to the user
+    │   └── ServerKeyError      the server's key is not the one that is trusted
     ├── RefusedError            the other end said no to a request: carries its code and its words
     ├── ConnectionLostError     the connection ended while something was waiting for it
     └── StorageError            the disk said no: full, unreadable, damaged
@@ -93,6 +94,10 @@ class ProtocolViolationError(UdpchatError):
 
 class HandshakeError(UdpchatError):
     """The two ends cannot agree on a connection; the message is fit for the user."""
+
+
+class ServerKeyError(HandshakeError):
+    """The server's key is not the one that is trusted; the message says what to do."""
 
 
 class RefusedError(UdpchatError):

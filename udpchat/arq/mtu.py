@@ -46,6 +46,10 @@ class PathMtu:
         self._lost_count = 0
         self._smaller_arrived = False  # since the first of those was lost
 
+    def anew(self) -> PathMtu:
+        """The same search from the start, for another path."""
+        return PathMtu(self._base, self._ceiling)
+
     @property
     def datagram_size(self) -> int:
         """The largest size known to pass."""

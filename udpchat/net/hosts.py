@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from udpchat import __version__
+from udpchat.version import __version__
 from udpchat.chat.client import ChatClient
 from udpchat.chat.server import ChatServer
 from udpchat.config import Config

@@ -173,6 +173,8 @@ class Connection:
             drops["other-connection"] += 1
         elif not self._writer.is_from_peer(header.flags):
             drops["wrong-direction"] += 1
+        elif header.packet_type < PacketType.DATA:
+            drops["unexpected"] += 1  # the handshake is over; these are never sealed
         elif not self.path.may_move and address != self.path.address:
             drops["wrong-address"] += 1
         elif not self.receiver.acks.is_new(header.packet_number):
@@ -273,8 +275,7 @@ class Connection:
         recovery = self.transmitter.recovery
         deadline = now + CLOSING_PROBES * recovery.probe_timeout()
         if self.path.move(address, self._random_bytes(8), deadline):
-            recovery.on_new_path(now)
-            self.transmitter.on_too_large()
+            self.transmitter.on_new_path(now)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 

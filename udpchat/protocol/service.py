@@ -127,6 +127,11 @@ class Host:
         """When `handle_timeout` has something to do."""
         return self.endpoint.next_timeout()
 
+    def on_too_large(self, burst: Burst) -> None:
+        """The system refused datagrams of this size (EMSGSIZE)."""
+        if (connection := self.endpoint.find(bytes(burst.data[8:16]))) is not None:
+            connection.transmitter.on_too_large(burst.segment_size)
+
     def complete(self, request_id: int, result: Any, now: int) -> None:
         """Bring back what storage answered; request id 0 is bad news that nobody asked for."""
         if request_id != NO_REQUEST:

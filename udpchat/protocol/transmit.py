@@ -8,7 +8,7 @@ from udpchat.arq.channels import SendChannel
 from udpchat.arq.in_flight import Kind, SentRun
 from udpchat.arq.mtu import PathMtu
 from udpchat.arq.recovery import AckReport, Outcome, Recovery
-from udpchat.config import CHANNEL_COUNT, INITIAL_RECEIVE_WINDOW, MAX_BURST, MAX_BURST_SEGMENTS, MILLISECOND
+from udpchat.config import BASE_DATAGRAM, CHANNEL_COUNT, INITIAL_RECEIVE_WINDOW, MAX_BURST, MAX_BURST_SEGMENTS, MILLISECOND
 from udpchat.errors import ErrorCode, ProtocolViolationError
 from udpchat.protocol.outgoing import OutgoingTransfers
 from udpchat.protocol.path import Path
@@ -62,9 +62,15 @@ class Transmitter:
         """Timers of loss recovery; a call that comes early does nothing."""
         self._on_lost(self.recovery.on_timeout(now).lost, now)
 
-    def on_too_large(self) -> None:
-        """The system refused a datagram for its size."""
-        self.mtu.on_too_large()
+    def on_too_large(self, size: int) -> None:
+        """The system refused a datagram of this size [bytes]."""
+        self.mtu.on_too_large(size)
+        self._follow_mtu()
+
+    def on_new_path(self, now: int) -> None:
+        """The peer is on another host: nothing that was measured holds (RFC 9000 section 9.4)."""
+        self.mtu = self.mtu.anew()
+        self.recovery.on_new_path(now)
         self._follow_mtu()
 
     def next_timeout(self) -> int | None:
@@ -139,14 +145,15 @@ class Transmitter:
             yield sent if sent is not None else self._ping(now)
 
     def _again(self, run: SentRun, now: int) -> Sent | None:
-        """One packet with the content of another, under a new number."""
+        """One packet with content of another, under a new number, small enough for any path (RFC 8899 section 4.3)."""
         if run.kind is Kind.MESSAGE:
-            fragment = self.channels[run.stream].peek(run.offset, run.length)
-            return self._message(run.stream, run.offset, fragment, now, copy=True) if fragment else None
+            content = self.channels[run.stream].peek(run.offset, min(run.length, BASE_DATAGRAM - MESSAGE_OVERHEAD))
+            return self._message(run.stream, run.offset, content, now, copy=True) if content else None
         source = self.transfers.source(run.stream)
         if source is None:
             return None
-        return self._burst(run.stream, source, run.offset, run.length, run.length, now, copy=True)
+        length = min(run.length, BASE_DATAGRAM - DATA_OVERHEAD)
+        return self._burst(run.stream, source, run.offset, length, length, now, copy=True)
 
     def _messages(self, channel: int, now: int) -> Iterator[Sent]:
         queue, recovery = self.channels[channel], self.recovery

@@ -40,8 +40,8 @@ class PartFile:
     worker never touches what the other thread changes: it is handed snapshots.
 
     name: of the file in folder. present: what is there already; then all is read back for the MD5 at the end, otherwise
-    it runs along. users: how many transfers write to it. sealed: it is being committed and takes no more. synced: how
-    many bytes are known to be durable. failed: why it takes no more.
+    it runs along. users: how many transfers write to it. synced: how many bytes are known to be durable. failed: why it
+    takes no more.
     """
 
     __slots__ = (
@@ -54,7 +54,6 @@ class PartFile:
         "info",
         "name",
         "ranges",
-        "sealed",
         "synced",
         "users",
     )
@@ -64,7 +63,6 @@ class PartFile:
         self.name = name
         self.ranges = RangeSet(present)
         self.users = 1
-        self.sealed = False
         self.failed: StorageError | None = None
         self.synced = self.ranges.total
         self._folder = folder
@@ -90,8 +88,6 @@ class PartFile:
         stop = offset + len(view)
         if offset < 0 or stop > self.info.size:
             raise UsageError(f"bytes {offset} to {stop} of a file that has {self.info.size}")
-        if self.sealed:
-            return
         try:
             if offset >= self.ranges.last:
                 self._put(offset, view)
@@ -135,6 +131,11 @@ class PartFile:
     def is_closed(self) -> bool:
         """Whether the file was closed."""
         return self._fd == _CLOSED
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the system failed to make the bytes durable: then it may have forgotten them."""
+        return self._broken
 
     def sync_data(self) -> None:
         """Return when the bytes are durable; nothing happens when the file is closed."""

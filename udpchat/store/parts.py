@@ -156,6 +156,8 @@ class PartTable:
         return make_job(doing, lambda: self._make_durable(part, runs), finish)
 
     def _make_durable(self, part: PartFile, runs: Runs) -> None:
+        if part.is_closed:  # a commit came first
+            return
         part.sync_data()
         reach("synced")
         self._backend.journal(part, runs)
@@ -164,24 +166,24 @@ class PartTable:
     def commit(self, request: CommitPart) -> Result | Job:
         """Perform CommitPart."""
         part = self._parts.get(request.part_id)
-        if part is None or part.sealed:
+        if part is None:
             return make_job("store the file", lambda: self._commit_closed(request))
         if part.failed is not None:
             return part.failed
         if not part.is_complete:
             return incomplete(part.info.file_name, part.info.size - part.ranges.total)
-        part.sealed = True
-        md5, hashed = part.snapshot_md5()
+        md5, hashed = part.snapshot_md5()  # all bytes are there, so nothing is written from now on
 
         def work() -> FileEntry:
-            try:
-                return self._verify(part, request.md5, part.digest(md5, hashed))
-            finally:
-                part.close()
+            if part.is_closed:  # the same commit came before and is done
+                return self._commit_closed(request)
+            return self._verify(part, request.md5, part.digest(md5, hashed))
 
         def finish(outcome: object) -> Result:
-            if self._parts.get(request.part_id) is part:
+            if part.is_closed and self._parts.get(request.part_id) is part:
                 del self._parts[request.part_id]
+            elif part.is_broken and isinstance(outcome, StorageError):
+                part.failed = outcome
             return as_result(outcome)
 
         return make_job(f"store {part.info.file_name!r}", work, finish)
@@ -224,7 +226,7 @@ class PartTable:
         if part is None:
             return None
         part.users -= 1
-        if part.users > 0 or part.sealed:
+        if part.users > 0:
             return None
         del self._parts[request.part_id]
         runs = part.runs

@@ -165,9 +165,9 @@ DATA_CLEAR = Struct(
 DATA_SEALED = Struct("chunk" / GreedyBytes * "file bytes")
 MSG_CLEAR = Struct(
     "channel" / Int8ub * "0 control and chat, 1 long answers",
-    "offset" / Int64ub * "place of the first fragment byte in the channel [bytes]",
+    "offset" / Int64ub * "place of the first content byte in the channel [bytes]",
 )
-MSG_SEALED = Struct("fragment" / GreedyBytes * "bytes of the channel: records, whole or in part")
+MSG_SEALED = Struct("content" / GreedyBytes * "bytes of the channel: records, whole or in part")
 ACK = Struct(
     "largest" / Int64ub * "largest packet number received",
     "arrival" / Int32ub * "receiver's clock when it arrived, modulo 2^32 [us]",
@@ -313,7 +313,7 @@ COMMITTED = Struct(
     "file_id" / Bytes(16) * "the file's name on the server",
     "md5" / Bytes(16) * "of the whole file, as the server stored it",
     "stored_at" / Int64ub * "server's wall clock since 1970 [us]",
-    "file_name" / PascalString(Int16ub, "utf8") * "name in the list; differs from the one asked for when that was taken",
+    "file_name" / PascalString(Int16ub, "utf8") * "name in the list; another than asked for when that was taken",
 )
 CANCEL = Struct(
     "transfer_id" / Int32ub * "the transfer that ends",
@@ -384,6 +384,5 @@ RECORDS: Final[dict[str, Any]] = {
 
 # -- facts that construct cannot carry beside a field ------------------------------------------------------------------
 
-DEFAULT_PORT: Final = 27272
 HOT_PACKETS: Final = ("DATA", "MSG", "ACK")  # those whose speed is felt: also unpacked many at a time
 UNSEALED_TYPES: Final = frozenset({"HELLO", "COOKIE", "REPLY", "VERSION", "RESET"})

@@ -7,41 +7,16 @@ queue, the window follows CUBIC so that both get a share.
 from __future__ import annotations
 
 from udpchat.arq.congestion.base import AckSample
-from udpchat.arq.congestion.cubic import Cubic
-from udpchat.arq.congestion.cycle import MINIMUM_WINDOW_PACKETS, Cycle
+from udpchat.arq.congestion.competition import Competition
+from udpchat.arq.congestion.cycle import Cycle
 from udpchat.arq.congestion.path import Path
 from udpchat.arq.congestion.short import SHORT_RTT, ShortPath
 from udpchat.arq.congestion.startup import FIRST_FLIGHT, Startup
-from udpchat.config import MILLISECOND, SECOND
+from udpchat.config import MILLISECOND
 
-TRAIN_SHARE = 8  # of min_rtt: the span of a rate sample in the first round trips
+TRAIN_SHARE = 6  # of min_rtt: the span of a rate sample in the first round trips
 MINIMUM_TRAIN = 2 * MILLISECOND
 TRUSTED_SHARE = 4  # of the wanted span: a shorter one tells nothing about the bandwidth later on
-COMPETITION_TIME = 5 * SECOND  # after which we look whether the other flow is still there
-
-
-class Competition:
-    """CUBIC beside a flow that keeps the queue full, until the queue empties or the time is up."""
-
-    __slots__ = ("_cubic", "_until", "is_over")
-
-    def __init__(self, path: Path, now: int) -> None:
-        self._cubic = Cubic(path.datagram_size)
-        window = max(path.bandwidth * path.last_round.min_rtt // SECOND, MINIMUM_WINDOW_PACKETS * path.datagram_size)
-        self._cubic.enter_avoidance(window)
-        self._until = now + max(COMPETITION_TIME, 32 * path.round_time)
-        self.is_over = False
-
-    def on_ack(self, sample: AckSample, path: Path, *, round_ended: bool) -> None:
-        """Let CUBIC decide."""
-        self._cubic.on_ack(sample)
-        if round_ended and (not path.has_queue or sample.now > self._until):
-            self.is_over = True
-
-    @property
-    def cubic(self) -> Cubic:
-        """The controller that decides meanwhile."""
-        return self._cubic
 
 
 class Bbr:
@@ -58,7 +33,7 @@ class Bbr:
 
     @property
     def state(self) -> str:
-        """"startup", "probe", "drain", "cruise", "empty", "competition" or "short path"."""
+        """ "startup", "probe", "drain", "cruise", "empty", "competition" or "short path"."""
         match self._strategy:
             case Startup():
                 return "startup"
@@ -76,7 +51,7 @@ class Bbr:
     def on_sent(self, size: int, bytes_in_flight: int, now: int) -> None:
         """Let CUBIC know how full its window is."""
         if isinstance(self._strategy, Competition):
-            self._strategy.cubic.on_sent(size, bytes_in_flight, now)
+            self._strategy.on_sent(size, bytes_in_flight, now)
 
     def on_ack(self, sample: AckSample) -> None:
         """Take one ACK into the model and set window and rate by it."""
@@ -103,26 +78,26 @@ class Bbr:
                 if strategy.is_over:
                     self._strategy = Cycle(path, sample.now)
             case ShortPath():
-                strategy.on_ack(sample, path)
+                strategy.on_ack(sample, path, round_ended=round_ended)
         self._apply()
 
     def on_loss(self, lost_bytes: int, largest_lost_sent_at: int, now: int, *, persistent: bool) -> None:
         """Change nothing for a loss alone; stop at two packets while nothing at all comes back."""
         if isinstance(self._strategy, Competition):
-            self._strategy.cubic.on_loss(lost_bytes, largest_lost_sent_at, now, persistent=persistent)
+            self._strategy.on_loss(lost_bytes, largest_lost_sent_at, now, persistent=persistent)
         if persistent:
             self.congestion_window = 2 * self._path.datagram_size
 
     def on_spurious_loss(self, size: int, sent_at: int, now: int) -> None:
         """Only CUBIC has something to take back."""
         if isinstance(self._strategy, Competition):
-            self._strategy.cubic.on_spurious_loss(size, sent_at, now)
+            self._strategy.on_spurious_loss(size, sent_at, now)
 
     def set_datagram_size(self, size: int) -> None:
         """Count in datagrams of size bytes."""
         self._path.datagram_size = size
         if isinstance(self._strategy, Competition):
-            self._strategy.cubic.set_datagram_size(size)
+            self._strategy.set_datagram_size(size)
 
     def on_new_path(self, now: int) -> None:
         """Start again: nothing is known about the new path."""
@@ -132,14 +107,5 @@ class Bbr:
         self.pacing_rate = 0
 
     def _apply(self) -> None:
-        path = self._path
-        match self._strategy:
-            case Startup() | Cycle() as strategy:
-                self.congestion_window = strategy.window(path)
-                self.pacing_rate = strategy.pacing_rate(path)
-            case Competition() as competition:
-                self.congestion_window = competition.cubic.congestion_window
-                self.pacing_rate = competition.cubic.pacing_rate
-            case ShortPath() as short:
-                self.congestion_window = short.window()
-                self.pacing_rate = short.pacing_rate(path)
+        self.congestion_window = self._strategy.window(self._path)
+        self.pacing_rate = self._strategy.pacing_rate(self._path)

@@ -10,9 +10,10 @@ from typing import Final
 
 from udpchat.arq.congestion.base import AckSample
 from udpchat.arq.congestion.path import MILLION, Path
-from udpchat.config import SECOND
+from udpchat.config import MAX_DATAGRAM_IPV4, SECOND
 
 CRUISE_ROUNDS: Final = 6
+FIRST_CRUISE_ROUNDS: Final = 2  # the trains of start-up leave the path first
 MAX_DRAIN_ROUNDS: Final = 4
 PERCENT: Final = 100
 DRAIN_GAIN: Final = 75  # percent of the bandwidth (BBR draft)
@@ -20,7 +21,9 @@ QUEUE_GAIN: Final = 90  # while cruising with a queue that does not go away
 PROBE_GAINS: Final = (125, 150, 200)  # each taken when the one before found more bandwidth
 DRAINED: Final = 103  # percent of the BDP in flight: received and not yet acknowledged, and no queue
 FEW_PACKETS: Final = 4
+DRAIN_BYTES: Final = 3 * MAX_DATAGRAM_IPV4
 PROBE_HEADROOM: Final = 12  # of the BDP above the gain: packets received and not yet acknowledged
+MAX_WINDOW: Final = 140  # of the BDP: no probe overflows a queue of half a BDP
 CRUISE_WINDOW: Final = 125
 EMPTY_WINDOW: Final = 50  # low enough to see whether the queue is ours
 SLACK_PACKETS: Final = 3  # in every window: bursts, and paths shorter than a packet
@@ -43,13 +46,22 @@ class Phase(Enum):
 class Cycle:
     """Window and rate on a path whose bandwidth is known."""
 
-    __slots__ = ("_before", "_gain", "_queued_rounds", "_rounds", "_slow_rounds", "_started_at", "is_contested", "phase")
+    __slots__ = (
+        "_before",
+        "_gain",
+        "_queued_rounds",
+        "_rounds",
+        "_slow_rounds",
+        "_started_at",
+        "is_contested",
+        "phase",
+    )
 
     def __init__(self, path: Path, now: int) -> None:
-        self.phase = Phase.PROBE
+        self.phase = Phase.CRUISE
         self.is_contested = False  # a queue stands that is not ours
         self._started_at = now
-        self._rounds = 0  # since the phase began
+        self._rounds = CRUISE_ROUNDS - FIRST_CRUISE_ROUNDS  # since the phase began
         self._gain = 0  # index into PROBE_GAINS
         self._before = path.bandwidth  # when the probe began
         self._queued_rounds = 0  # in a row that ended with a queue
@@ -63,8 +75,10 @@ class Cycle:
         elapsed = sample.now - self._started_at
         if self.phase is Phase.PROBE:
             full = sample.bytes_in_flight >= self._in_flight_goal(path) and elapsed >= path.min_rtt
-            if full or elapsed >= path.round_time or sample.latest_rtt > path.min_rtt + 2 * path.slack:
+            if full or elapsed >= path.round_time or path.queue_delay > 2 * path.slack:
                 self._enter(Phase.DRAIN, sample.now)
+        elif self._has_grown(path):
+            self._probe(path, sample.now, gain=min(self._gain + 1, len(PROBE_GAINS) - 1))
         elif self.phase is Phase.DRAIN:
             self._drain(sample, path, elapsed)
         elif self.phase is Phase.CRUISE and self._rounds >= CRUISE_ROUNDS:
@@ -74,7 +88,7 @@ class Cycle:
         """Bytes that may be in flight."""
         percent = CRUISE_WINDOW
         if self.phase is Phase.PROBE:
-            percent = PROBE_GAINS[self._gain] + PROBE_HEADROOM
+            percent = min(PROBE_GAINS[self._gain] + PROBE_HEADROOM, MAX_WINDOW)
         elif self.phase is Phase.EMPTY:
             return max(path.bdp * EMPTY_WINDOW // PERCENT, MINIMUM_WINDOW_PACKETS * path.datagram_size)
         window = path.bdp * percent // PERCENT + SLACK_PACKETS * path.datagram_size
@@ -90,6 +104,11 @@ class Cycle:
         elif path.has_queue:
             percent = QUEUE_GAIN
         return path.bandwidth * percent * (MILLION + path.made_up_loss) // (PERCENT * MILLION)
+
+    def _has_grown(self, path: Path) -> bool:
+        if self.phase is Phase.EMPTY or (self.phase is Phase.CRUISE and self._rounds > 1):
+            return False  # what the probe brought shows within a round trip
+        return path.bandwidth * PERCENT >= self._before * GROWTH and path.queue_delay <= path.slack
 
     def _in_flight_goal(self, path: Path) -> int:
         return path.bdp * PROBE_GAINS[self._gain] // PERCENT + 2 * path.datagram_size
@@ -113,13 +132,10 @@ class Cycle:
             self._enter(Phase.EMPTY, now)
 
     def _drain(self, sample: AckSample, path: Path, elapsed: int) -> None:
-        if path.bandwidth * PERCENT >= self._before * GROWTH and 0 < sample.latest_rtt <= path.min_rtt + path.slack:
-            self._probe(path, sample.now, gain=min(self._gain + 1, len(PROBE_GAINS) - 1))
-            return
         # Bytes in flight tell at once what the RTT tells one round trip later.
         drained = sample.bytes_in_flight <= path.bdp * DRAINED // PERCENT + path.datagram_size
-        if path.bdp < FEW_PACKETS * path.datagram_size and elapsed < path.round_time * 3 // 2:
-            drained = False  # too few packets to count: drain for longer than was probed
+        if path.bdp < FEW_PACKETS * path.datagram_size and elapsed * path.bandwidth < DRAIN_BYTES * SECOND:
+            drained = False  # too few packets to count: a queue of half a packet takes three slow ones to drain
         if drained or self._rounds >= MAX_DRAIN_ROUNDS:
             self._enter(Phase.CRUISE, sample.now)
 

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 from udpchat.arq.congestion.base import MAX_PACING_RATE, AckSample
 from udpchat.config import MILLISECOND, SECOND
 
-MAX_POINTS: Final = 256  # kept by one DeliveryRate; more ACKs than that in one span are merged
+POINTS_PER_SPAN: Final = 64  # kept by one DeliveryRate; ACKs closer together are merged
+MAX_POINTS: Final = 2 * POINTS_PER_SPAN
 MINIMUM_SPAN: Final = 1 * MILLISECOND  # a shorter span measures the scheduler: it counts as this long
 SILENCE: Final = 2 * MILLISECOND  # a pause in sending of a span and this starts a new train
 BATCH_TIME: Final = 2 * MILLISECOND  # packets that arrive at one tick of a coarse clock took at most so long
@@ -80,6 +81,8 @@ class DeliveryRate:
             self._train_start = sample.delivered - sample.acked_bytes
         if points and point[0] <= points[-1][0]:
             points[-1] = (points[-1][0], point[1], point[2])
+        elif len(points) > 1 and (point[0] - points[-2][0]) * POINTS_PER_SPAN < span:
+            points[-1] = point
         else:
             points.append(point)
         oldest = point[0] - span

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from math import isqrt
 from typing import Final
 
@@ -14,6 +15,7 @@ MINIMUM_ROUND: Final = 8 * MILLISECOND  # a shorter span of arrivals says more a
 RTT_LIFETIME: Final = 10 * SECOND  # after which an RTT no longer seen is forgotten (BBR draft, MinRTTFilterLen)
 SLACK_PACKETS: Final = 2  # queue that is noise: a pacing burst
 SLACK_SHARE: Final = 8  # or this part of min_rtt
+RECENT_SAMPLES: Final = 4  # RTT samples of which the smallest is free of jitter
 MILLION: Final = 1_000_000
 LOSS_MADE_UP: Final = 90  # percent of the random loss: all of it would never come down again
 MAX_LOSS: Final = 200_000  # parts per million of random loss that are made up for
@@ -48,6 +50,7 @@ class Path:
         self._bandwidth = WindowedMax(BANDWIDTH_ROUNDS)
         self.made_up_loss = 0  # parts per million to send on top of the bandwidth
         self._losses = (0, 0)  # (acked, lost) bytes of rounds without a queue, fading
+        self._recent_rtts: deque[int] = deque(maxlen=RECENT_SAMPLES)
         self._rtt_candidate = 0  # smallest RTT since min_rtt was last seen
 
     @property
@@ -77,6 +80,11 @@ class Path:
         """Whether the last round never saw the path empty."""
         return self.last_round.min_rtt > self.min_rtt + self.slack
 
+    @property
+    def queue_delay(self) -> int:
+        """RTT above min_rtt just now, without jitter [us]."""
+        return min(self._recent_rtts, default=self.min_rtt) - self.min_rtt
+
     def update(self, sample: AckSample, span: int, shortest: int) -> tuple[bool, RateSample | None]:
         """Take in one ACK: whether a round ended with it, and the rate it showed.
 
@@ -105,6 +113,7 @@ class Path:
     def _take_rtt(self, rtt: int, now: int) -> None:
         if not self._round.min_rtt or rtt < self._round.min_rtt:
             self._round.min_rtt = rtt
+        self._recent_rtts.append(rtt)
         if not self.min_rtt or rtt < self.min_rtt:
             self.min_rtt = rtt
         if rtt <= self.min_rtt + self.slack:

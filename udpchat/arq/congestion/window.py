@@ -36,7 +36,7 @@ class WindowController:
 
     @property
     def state(self) -> str:
-        """"slow start", "recovery" or "avoidance"."""
+        """ "slow start", "recovery" or "avoidance"."""
         if self._before_loss is not None:
             return "recovery"
         return "slow start" if self.congestion_window < self._threshold else "avoidance"
@@ -48,8 +48,7 @@ class WindowController:
 
     def on_sent(self, size: int, bytes_in_flight: int, now: int) -> None:
         """Remember how full the window gets."""
-        if bytes_in_flight + size > self._peak_in_flight:
-            self._peak_in_flight = bytes_in_flight + size
+        self._peak_in_flight = max(self._peak_in_flight, bytes_in_flight + size)
 
     def on_ack(self, sample: AckSample) -> None:
         """Shrink for what was lost, else grow for what was acknowledged."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar
 import typer
 
 from udpchat.sim.link import LinkSpec
-from udpchat.wire.packets import DEFAULT_PORT
+from udpchat.config import DEFAULT_PORT
 
 T = TypeVar("T")
 

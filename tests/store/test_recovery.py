@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.store.actions import (
+    BOB,
+    PART,
+    commit,
+    content,
+    create,
+    create_request,
+    files,
+    refusal,
+    server_store,
+    sync,
+    upload,
+    write,
+)
+from udpchat.config import PART_LIFETIME
+from udpchat.errors import ErrorCode, StorageError
+from udpchat.protocol.ports import OpenStored
+from udpchat.store import failpoints
+from udpchat.store.server import ServerStore
+from udpchat.store.uploads import Limits
+
+DATA = content(40_000)
+NAME = PART.hex()
+
+
+def interrupted(folder: Path) -> Path:
+    """Half an upload, durable; the path of its part."""
+    store = server_store(folder)
+    create(store, len(DATA))
+    write(store, DATA, 0, 20_000)
+    write(store, DATA, 30_000, 40_000)
+    sync(store)
+    store.close()
+    return folder / "incoming" / NAME
+
+
+def test_missing_part_begins_anew(tmp_path: Path) -> None:
+    interrupted(tmp_path).unlink()
+    store = server_store(tmp_path)
+    assert store.recovered.cut == (PART,)
+    assert create(store, len(DATA)).present == ()
+    upload(store, DATA)
+    store.close()
+
+
+def test_shortened_part_is_cut_back(tmp_path: Path) -> None:
+    os.truncate(interrupted(tmp_path), 15_000)
+    store = server_store(tmp_path)
+    assert store.recovered.cut == (PART,)
+    assert create(store, len(DATA)).present == ((0, 15_000),)
+    upload(store, DATA)
+    store.close()
+
+
+def test_lengthened_part_becomes_a_file_of_the_right_size(tmp_path: Path) -> None:
+    with interrupted(tmp_path).open("ab") as part:
+        part.write(b"more")
+    store = server_store(tmp_path)
+    entry = upload(store, DATA)
+    assert (tmp_path / "files" / entry.file_id.hex()).read_bytes() == DATA
+    store.close()
+
+
+def test_changed_part_is_not_believed(tmp_path: Path) -> None:
+    path = interrupted(tmp_path)
+    with path.open("r+b") as part:
+        part.write(b"????")
+    store = server_store(tmp_path)
+    created = create(store, len(DATA))
+    assert created.present == ((0, 20_000), (30_000, 40_000))
+    write(store, DATA, 20_000, 30_000)
+    with pytest.raises(AssertionError, match="damaged"):
+        commit(store, DATA)
+    assert files(store) == ()
+    assert upload(store, DATA).size == len(DATA)
+    store.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX")
+@pytest.mark.parametrize("kind", ["symlink", "fifo", "directory"])
+def test_part_that_is_no_file_is_refused(kind: str, tmp_path: Path) -> None:
+    path = interrupted(tmp_path)
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"keep me" * 10_000)
+    path.unlink()
+    if kind == "symlink":
+        path.symlink_to(victim)
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    store = server_store(tmp_path)
+    refusal(store, create_request(len(DATA)))
+    store.close()
+    assert victim.read_bytes() == b"keep me" * 10_000
+
+
+def test_part_without_a_journal_is_removed(tmp_path: Path) -> None:
+    server_store(tmp_path).close()
+    (tmp_path / "incoming" / ("ab" * 16)).write_bytes(b"x")
+    store = server_store(tmp_path)
+    assert store.recovered.leftovers == ("ab" * 16,)
+    store.close()
+    assert list((tmp_path / "incoming").iterdir()) == []
+
+
+def test_stored_file_that_nobody_knows_goes_to_quarantine(tmp_path: Path) -> None:
+    for _ in range(2):
+        server_store(tmp_path).close()
+        (tmp_path / "files" / ("cd" * 16)).write_bytes(b"who am I?")
+        store = server_store(tmp_path)
+        assert store.recovered.quarantined == ("cd" * 16,)
+        store.close()
+    assert sorted(path.name for path in (tmp_path / "quarantine").iterdir()) == ["cd" * 16, "cd" * 16 + ".2"]
+
+
+def test_linked_file_with_wrong_bytes_goes_to_quarantine_and_the_part_goes_on(tmp_path: Path) -> None:
+    class CrashError(Exception):
+        pass
+
+    def hook(name: str) -> None:
+        if name == "linked":
+            raise CrashError
+
+    store = server_store(tmp_path)
+    failpoints.set_hook(hook)
+    try:
+        with pytest.raises(CrashError):
+            upload(store, DATA)
+    finally:
+        failpoints.set_hook(None)
+    store.close()
+    (path,) = (tmp_path / "files").iterdir()
+    path.unlink()
+    path.write_bytes(b"")  # what a portable rename leaves when it is interrupted
+    store = server_store(tmp_path)
+    assert files(store) == ()
+    assert create(store, len(DATA)).present == ((0, len(DATA)),)
+    commit(store, DATA)
+    store.close()
+    assert [kept.name for kept in (tmp_path / "quarantine").iterdir()] == [path.name]
+
+
+def test_listed_file_that_is_gone_is_reported_and_refused(tmp_path: Path) -> None:
+    store = server_store(tmp_path)
+    entry = upload(store, DATA)
+    store.close()
+    path = tmp_path / "files" / entry.file_id.hex()
+    path.unlink()
+    store = server_store(tmp_path)
+    assert store.recovered.missing == (entry,)
+    assert files(store) == (entry,)
+    assert "backup" in refusal(store, OpenStored(1, entry.file_id)).text
+    path.write_bytes(b"other")
+    assert "damaged" in refusal(store, OpenStored(1, entry.file_id)).text
+    store.close()
+
+
+def test_part_that_nobody_continues_expires_at_start(tmp_path: Path) -> None:
+    interrupted(tmp_path)
+    late = 1_700_000_000_000_000 + 2 * PART_LIFETIME
+    store = ServerStore(tmp_path, clock=lambda: late, random_bytes=bytes, limits=Limits())
+    assert store.recovered.expired == (PART,)
+    assert create(store, len(DATA)).present == ()
+    store.close()
+
+
+def test_second_server_of_a_folder_is_refused_and_harmless(tmp_path: Path) -> None:
+    store = server_store(tmp_path)
+    create(store, len(DATA))
+    with pytest.raises(StorageError, match="in use by another udpchat server"):
+        server_store(tmp_path)
+    upload(store, DATA)
+    store.close()
+    store = server_store(tmp_path)
+    assert len(files(store)) == 1
+    store.close()
+
+
+def test_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    with pytest.raises(StorageError, match="data folder"):
+        server_store(tmp_path / "data")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
+def test_stored_things_are_private(tmp_path: Path) -> None:
+    store = server_store(tmp_path / "data")
+    upload(store, DATA)
+    store.close()
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0
+    for path in (tmp_path / "data" / "files").iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_unfinished_uploads_of_one_owner_are_capped(tmp_path: Path) -> None:
+    store = server_store(tmp_path, limits=Limits(parts_per_owner=2))
+    for number in range(2):
+        create(store, 10, part_id=bytes([number]) * 16)
+    assert refusal(store, create_request(10)).code == ErrorCode.TOO_MANY_TRANSFERS
+    create(store, 10, owner=BOB, part_id=b"b" * 16)
+    upload(store, content(10), part_id=bytes(16))
+    create(store, 10)
+    store.close()
+
+
+def test_list_of_files_is_capped(tmp_path: Path) -> None:
+    store = server_store(tmp_path, limits=Limits(files=1))
+    upload(store, DATA)
+    assert refusal(store, create_request(10, part_id=b"2" * 16)).code == ErrorCode.NO_SPACE
+    store.close()

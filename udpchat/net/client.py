@@ -1,0 +1,277 @@
+"""A client on real sockets: `connect` joins a server, `Client` has the verbs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from udpchat.chat.events import (
+    Answered,
+    Connected,
+    Disconnected,
+    Joined,
+    JoinRefused,
+    LineSaid,
+    NoticeGiven,
+    PrivateSaid,
+    Refusal,
+    UserChanged,
+    UserList,
+)
+from udpchat.config import DEFAULT_PORT, Config
+from udpchat.crypto.identity import Identity, fingerprint
+from udpchat.errors import ConnectionLostError, ErrorCode, HandshakeError, RefusedError, StorageError, UsageError
+from udpchat.files.events import Downloaded, FileList, FileShared, Progress, TransferFailed, Uploaded
+from udpchat.net.driver import Driver
+from udpchat.net.feed import Feed
+from udpchat.net.home import Home, wall_clock
+from udpchat.net.hosts import ClientCore, make_client
+from udpchat.net.keylog import open_keylog
+from udpchat.net.sockets import dial
+from udpchat.protocol.datagrams import Address
+from udpchat.protocol.ports import FileEntry
+from udpchat.store.local import LocalStore
+
+ClientEvent: TypeAlias = LineSaid | PrivateSaid | UserChanged | NoticeGiven | FileShared | Disconnected
+OnProgress = Callable[[Progress], None]
+Result = TypeVar("Result")
+
+PROGRESS_INTERVAL = 0.2  # seconds between two reports
+GOODBYE = 0.05  # seconds that CLOSE gets to leave
+LOCAL_TROUBLE = {ErrorCode.STORAGE_FAILED, ErrorCode.NO_SPACE, ErrorCode.SOURCE_CHANGED, ErrorCode.DIGEST_MISMATCH}
+
+
+async def connect(
+    host: str,
+    port: int = DEFAULT_PORT,
+    *,
+    nick: str,
+    config: Config | None = None,
+    folder: Path | None = None,
+    home: Path | None = None,
+    strict: bool = False,
+    server_key: str | None = None,
+    keylog: Path | None = None,
+    one_shot: bool = False,
+) -> Client:
+    """Join a server under a nickname.
+
+    folder: where downloads go, the current one by default. home: our key and the known servers', platformdirs' choice
+    by default. strict: refuse a server that was never seen before. server_key: fingerprint or hex of the key it must
+    have. one_shot: come as another person, so that a session of ours that is open stays so. HandshakeError, ServerKeyError, RefusedError, StorageError.
+    """
+    config = config or Config()
+    address = await _resolve(host, port)
+    place = Home(home)
+    log = open_keylog(keylog) if keylog is not None else None
+    store = LocalStore(folder or Path.cwd(), clock=wall_clock)
+    token = b"" if config.plaintext else place.take_token(address)
+    core = make_client(
+        address, config, Identity(place.identity(one_shot=one_shot)), os.urandom, Driver.now(), token=token, keylog=log
+    )
+    client = Client(core, lambda on_event: Driver(core.host, [dial(address, portable=config.portable)], store, on_event))
+    try:
+        server_public = await client.opened()
+        if not config.plaintext:
+            client.is_new_key = place.check_server(f"{host}:{port}", server_public, strict=strict, expected=server_key)
+            client.server_public = server_public
+        joined = await client.join(nick)
+        if joined.token:
+            place.keep_token(address, joined.token)
+    except BaseException:
+        await client.close()
+        raise
+    return client
+
+
+async def _resolve(host: str, port: int) -> Address:
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a name"
+        raise HandshakeError(f"cannot find the host {host}: {reason}") from error
+    place = found[0][4]
+    return str(place[0]), int(place[1])
+
+
+class Client:
+    """A session. Its verbs raise RefusedError, StorageError or ConnectionLostError."""
+
+    def __init__(self, core: ClientCore, start: Callable[[Callable[[Any], None]], Driver]) -> None:
+        self.nick = ""
+        self.user_count = 0
+        self.server_public = b""
+        self.is_new_key = False
+        self._core = core
+        self._feed: Feed[ClientEvent] = Feed()
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._steps: asyncio.Queue[Connected | Joined | JoinRefused | Disconnected] = asyncio.Queue()
+        self._lost: Disconnected | None = None
+        self._driver = start(self._on_event)
+        self._driver.act()
+
+    @property
+    def server_fingerprint(self) -> str:
+        """Of the server's key; empty in plaintext mode."""
+        return fingerprint(self.server_public) if self.server_public else ""
+
+    # -- joining -------------------------------------------------------------------------------------------------------
+
+    async def opened(self) -> bytes:
+        """Wait for the handshake; the server's public key, empty in plaintext mode. HandshakeError."""
+        step = await self._steps.get()
+        if isinstance(step, Disconnected):
+            raise HandshakeError(step.reason)
+        assert isinstance(step, Connected)
+        return step.server_key
+
+    async def join(self, nick: str) -> Joined:
+        """Ask to be let in. RefusedError, ConnectionLostError."""
+        self._core.chat.join(nick)
+        self._driver.act()
+        step = await self._steps.get()
+        if isinstance(step, JoinRefused):
+            raise RefusedError(step.code, step.text)
+        if isinstance(step, Disconnected):
+            raise ConnectionLostError(step.code, step.reason)
+        assert isinstance(step, Joined)
+        self.nick, self.user_count = step.nick, step.user_count
+        return step
+
+    # -- verbs ---------------------------------------------------------------------------------------------------------
+
+    async def say(self, text: str) -> Answered:
+        """Say a line in the room; returns when the server has it."""
+        answer: Answered = await self._ask(lambda: self._core.chat.say(text))
+        return answer
+
+    async def tell(self, nick: str, text: str) -> Answered:
+        """Say a line to one person."""
+        answer: Answered = await self._ask(lambda: self._core.chat.tell(nick, text))
+        return answer
+
+    async def users(self) -> tuple[tuple[str, int], ...]:
+        """Who is here: nickname, and wall clock of joining [us]."""
+        listed: UserList = await self._ask(self._core.chat.list_users)
+        return listed.users
+
+    async def files(self) -> tuple[FileEntry, ...]:
+        """The files of the server, oldest first."""
+        listed: FileList = await self._ask(self._core.files.list_files)
+        return listed.files
+
+    async def put(self, path: Path | str, progress: OnProgress | None = None) -> Uploaded:
+        """Upload a file; returns when it is stored and both MD5s are equal."""
+        uploaded: Uploaded = await self._transfer(lambda: self._core.files.put(str(path)), progress)
+        return uploaded
+
+    async def get(self, name: str, folder: Path | None = None, progress: OnProgress | None = None) -> Downloaded:
+        """Download a file; returns when it is on this disk and both MD5s are equal."""
+        place = str(folder) if folder is not None else ""
+        downloaded: Downloaded = await self._transfer(lambda: self._core.files.get(name, place), progress)
+        return downloaded
+
+    def events(self) -> AsyncIterator[ClientEvent]:
+        """What happens, ending with Disconnected."""
+        return self._feed.read()
+
+    def counters(self) -> dict[str, int]:
+        """What this connection has sent and received."""
+        received, sent = self._driver.datagram_bytes
+        totals = {"received_bytes": received, "sent_bytes": sent}
+        connection = self._core.endpoint.connection
+        if connection is not None:
+            totals |= asdict(connection.transmitter.recovery.counters)
+            totals["smoothed_rtt"] = connection.transmitter.recovery.rtt.smoothed_rtt
+            totals["datagram_size"] = connection.transmitter.mtu.datagram_size
+            totals |= {f"drops_{reason}": count for reason, count in connection.receiver.drops.items()}
+        return totals
+
+    async def close(self) -> None:
+        """Say goodbye and stop."""
+        if self._lost is None:
+            self._core.chat.leave()
+            self._driver.act()
+            await asyncio.sleep(GOODBYE)
+        await self._driver.close()
+        self._feed.close()
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    async def _ask(self, verb: Callable[[], int]) -> Any:
+        if self._lost is not None:
+            raise ConnectionLostError(self._lost.code, self._lost.reason)
+        try:
+            request_id = verb()
+        except UsageError as error:
+            raise ConnectionLostError(ErrorCode.NO_ERROR, str(error)) from error
+        answer = self._answers[request_id] = asyncio.get_running_loop().create_future()
+        self._driver.act()
+        return await answer
+
+    async def _transfer(self, verb: Callable[[], int], progress: OnProgress | None) -> Any:
+        if progress is None:
+            return await self._ask(verb)
+        started: list[int] = []
+
+        def begin() -> int:
+            started.append(verb())
+            return started[0]
+
+        async def report() -> None:
+            while True:
+                await asyncio.sleep(PROGRESS_INTERVAL)
+                for each in self._core.files.progress():
+                    if each.request_id in started:
+                        progress(each)
+
+        reporter = asyncio.create_task(report())
+        try:
+            return await self._ask(begin)
+        finally:
+            reporter.cancel()
+
+    def _on_event(self, event: Any) -> None:
+        match event:
+            case Connected() | Joined() | JoinRefused():
+                self._steps.put_nowait(event)
+            case Answered(request_id) | UserList(request_id) | FileList(request_id):
+                self._answer(request_id, event)
+            case Uploaded() | Downloaded():
+                self._answer(event.request_id, event)
+            case Refusal(request_id, code, text):
+                self._refuse(request_id, RefusedError(code, text))
+            case TransferFailed(request_id, _, _, code, text):
+                is_local = code in LOCAL_TROUBLE
+                self._refuse(request_id, StorageError(text, ErrorCode(code)) if is_local else RefusedError(code, text))
+            case Disconnected():
+                self._on_disconnected(event)
+            case UserChanged():
+                self.user_count = event.user_count
+                self._feed.put(event)
+            case _:
+                self._feed.put(event)
+
+    def _on_disconnected(self, event: Disconnected) -> None:
+        self._lost = event
+        self._steps.put_nowait(event)
+        for request_id in list(self._answers):
+            self._refuse(request_id, ConnectionLostError(event.code, event.reason))
+        self._feed.put(event)
+        self._feed.close()
+
+    def _answer(self, request_id: int, event: object) -> None:
+        answer = self._answers.pop(request_id, None)
+        if answer is not None and not answer.done():
+            answer.set_result(event)
+
+    def _refuse(self, request_id: int, error: Exception) -> None:
+        answer = self._answers.pop(request_id, None)
+        if answer is not None and not answer.done():
+            answer.set_exception(error)

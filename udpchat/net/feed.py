@@ -1,0 +1,41 @@
+"""Events on their way from the core to whoever reads them, in order, with a bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Generic, TypeVar
+
+Event = TypeVar("Event")
+
+MAX_WAITING = 65_536  # events; a reader that is further behind loses the oldest
+
+
+class Feed(Generic[Event]):
+    """A queue with one reader, which ends when it is closed."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Event] = deque(maxlen=MAX_WAITING)
+        self._is_closed = False
+        self._changed = asyncio.Event()
+
+    def put(self, event: Event) -> None:
+        """Add an event."""
+        self._waiting.append(event)
+        self._changed.set()
+
+    def close(self) -> None:
+        """No more events come; those that wait can still be read."""
+        self._is_closed = True
+        self._changed.set()
+
+    async def read(self) -> AsyncIterator[Event]:
+        """Every event, until the feed is closed."""
+        while True:
+            while self._waiting:
+                yield self._waiting.popleft()
+            if self._is_closed:
+                return
+            self._changed.clear()
+            await self._changed.wait()

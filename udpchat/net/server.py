@@ -1,0 +1,171 @@
+"""A server on real sockets: `serve` starts it, `Server` is what the administrator holds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from udpchat.chat.events import LineSaid, NoticeGiven, PrivateSaid, UserChanged
+from udpchat.config import DEFAULT_PORT, Config
+from udpchat.crypto.identity import fingerprint
+from udpchat.crypto.keys import ServerKeys
+from udpchat.errors import ErrorCode, StorageError
+from udpchat.files.events import FileDelivered, FileShared, TransferFailed, UploadBegan
+from udpchat.net.driver import Driver
+from udpchat.net.feed import Feed
+from udpchat.net.home import wall_clock
+from udpchat.net.hosts import ServerCore, make_server
+from udpchat.net.keylog import open_keylog
+from udpchat.net.sockets import buffer_advice, listen
+from udpchat.protocol.members import Session
+from udpchat.protocol.ports import FileEntry, ListFiles
+from udpchat.store.secrets import MASTER_SECRET, read_or_create_secret
+from udpchat.store.server import ServerStore
+
+ServerEvent: TypeAlias = (
+    UserChanged
+    | LineSaid
+    | PrivateSaid
+    | NoticeGiven
+    | UploadBegan
+    | FileShared
+    | FileDelivered
+    | TransferFailed
+)
+GOODBYE = 0.1  # seconds that the last datagrams get to leave
+
+
+async def serve(
+    host: str = "",
+    port: int = DEFAULT_PORT,
+    *,
+    data: Path,
+    config: Config | None = None,
+    keylog: Path | None = None,
+) -> Server:
+    """Start a server. host: empty for all IPv4 and IPv6 addresses; port: 0 for any that is free; data: its folder.
+
+    OSError when the port cannot be had, StorageError when the folder cannot.
+    """
+    config = config or Config()
+    store = ServerStore(data, clock=wall_clock, random_bytes=os.urandom)
+    try:
+        keys = ServerKeys.from_master(read_or_create_secret(data, MASTER_SECRET, os.urandom))
+        sockets = listen(host, port, portable=config.portable)
+    except BaseException:
+        store.close()
+        raise
+    log = open_keylog(keylog) if keylog is not None else None
+    core = make_server(config, keys, os.urandom, wall_offset=wall_clock() - Driver.now(), keylog=log)
+    return Server(core, keys, lambda on_event: Driver(core.host, sockets, store, on_event), host)
+
+
+class Server:
+    """A running server.
+
+    address: where it listens; fingerprint: of its key, empty in plaintext mode; advice: a warning for people, or None.
+    """
+
+    def __init__(
+        self, core: ServerCore, keys: ServerKeys, start: Callable[[Callable[[Any], None]], Driver], host: str
+    ) -> None:
+        self._core = core
+        self._feed: Feed[ServerEvent] = Feed()
+        self._driver = start(self._feed.put)
+        self._host = host
+        self.address = self._driver.sockets[0].address
+        self.fingerprint = fingerprint(keys.static_public)
+        self.public_key = keys.static_public
+        self.advice = buffer_advice(self._driver.sockets)
+
+    @property
+    def addresses(self) -> list[str]:
+        """What a client on the local network would type, best first."""
+        port = self.address[1]
+        hosts = [self._host] if self._host else _own_addresses()
+        return [_place(host, port) for host in hosts]
+
+    def events(self) -> AsyncIterator[ServerEvent]:
+        """What happens, until the server is closed."""
+        return self._feed.read()
+
+    def users(self) -> list[Session]:
+        """Who is here, in the order of joining."""
+        return list(self._core.desk.members)
+
+    def announce(self, text: str) -> None:
+        """Tell everybody something. ValueError when it is no line."""
+        self._core.chat.announce(text, self._driver.now())
+        self._driver.act()
+
+    def kick(self, nick: str) -> bool:
+        """End somebody's session; False when nobody has that nickname."""
+        found = self._core.chat.kick(nick)
+        self._driver.act()
+        return found
+
+    async def files(self) -> tuple[FileEntry, ...]:
+        """The files that are stored, oldest first. StorageError."""
+        answer: asyncio.Future[tuple[FileEntry, ...]] = asyncio.get_running_loop().create_future()
+
+        def on_listed(result: tuple[FileEntry, ...] | StorageError, now: int) -> None:  # noqa: ARG001 - an Answer
+            if isinstance(result, StorageError):
+                answer.set_exception(result)
+            else:
+                answer.set_result(result)
+
+        self._core.desk.ask(ListFiles(0), on_listed)
+        self._driver.act()
+        return await answer
+
+    def counters(self) -> dict[str, int]:
+        """Totals of the connections that are open, and of the socket; drops by reason."""
+        received, sent = self._driver.datagram_bytes
+        totals = {"received_bytes": received, "sent_bytes": sent}
+        for connection in self._core.endpoint.connections.values():
+            for name, value in asdict(connection.transmitter.recovery.counters).items():
+                totals[name] = totals.get(name, 0) + value
+        for reason, count in self._core.endpoint.drops.items():
+            totals[f"drops_{reason}"] = count
+        return totals
+
+    async def close(self) -> None:
+        """Say goodbye to everybody and stop."""
+        for session in list(self._core.desk.members):
+            if (connection := self._core.endpoint.find(session.connection_id)) is not None:
+                connection.close(ErrorCode.SHUTTING_DOWN, "the server is shutting down")
+        self._driver.act()
+        await asyncio.sleep(GOODBYE)
+        await self._driver.close()
+        self._feed.close()
+
+
+def _place(host: str, port: int) -> str:
+    if port == DEFAULT_PORT:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _own_addresses() -> list[str]:
+    """Addresses of this machine that others may reach, found without sending anything."""
+    found: deque[str] = deque()
+    for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((target, 9))
+            except OSError:
+                continue
+            found.append(probe.getsockname()[0])
+    try:
+        listed = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_DGRAM)
+    except OSError:
+        listed = []
+    found.extend(str(place[0]) for _, _, _, _, place in listed)
+    usable = [host for host in dict.fromkeys(found) if not host.startswith(("127.", "fe80", "::1", "0."))]
+    return usable or ["127.0.0.1"]
