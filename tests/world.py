@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from udpchat.chat.events import Connected, JoinRefused, Joined
-from udpchat.config import SECOND, Config
+from udpchat.chat.events import Connected, Joined, JoinRefused
+from udpchat.config import MAX_DATAGRAM_IPV4, SECOND, Config
 from udpchat.crypto.identity import Identity
 from udpchat.crypto.keys import ServerKeys
 from udpchat.net.hosts import ClientCore, ServerCore, make_client, make_server
+from udpchat.protocol.connection import Connection
 from udpchat.protocol.datagrams import Address
-from udpchat.protocol.ports import Store, StoreRequest
+from udpchat.protocol.endpoint import ServerEndpoint
+from udpchat.protocol.ports import StoreRequest
+from udpchat.protocol.service import Host
+from udpchat.protocol.transmit import MESSAGE_RESERVE
 from udpchat.sim.disk import DelayedStore, DiskSpec
 from udpchat.sim.link import LinkSpec
 from udpchat.sim.network import Network
 from udpchat.store.memory import MemoryStore
 
+SEEDS = float(os.environ.get("UDPCHAT_SEEDS", "1"))  # multiplies how many seeds each scenario runs
 SERVER: Address = ("10.0.0.1", 27272)
+PING_SIZE = 64  # bytes of the datagram
 WALL = 1_700_000_000 * SECOND
 FAST_DISK = DiskSpec(delay=0)
 
@@ -56,6 +63,7 @@ class World:
     def __init__(self, seed: int, link: LinkSpec, config: Config | None = None, disk: DiskSpec = FAST_DISK) -> None:
         self.random = Random(f"world {seed}")
         self.network = Network(seed, link)
+        self.network.invariant(WindowWatch())
         self.config = config or Config()
         self.nicks: dict[Address, str] = {}
         self._disk = disk
@@ -68,10 +76,15 @@ class World:
         return self._add(core, SERVER)
 
     def add_client(
-        self, nick: str, config: Config | None = None, identity: bytes | None = None, token: bytes = b""
+        self,
+        nick: str,
+        config: Config | None = None,
+        identity: bytes | None = None,
+        token: bytes = b"",
+        address: Address | None = None,
     ) -> End:
         """A client that connects and joins under a nickname."""
-        address = (f"10.0.1.{len(self.nicks) + 1}", 40_000)
+        address = address or (f"10.0.1.{len(self.nicks) + 1}", 40_000)
         self.nicks[address] = nick
         core = make_client(
             SERVER,
@@ -90,7 +103,8 @@ class World:
 
     def run_until(self, done: Callable[[], bool], seconds: float = 60.0) -> None:
         """Let time pass until done; fails after so many virtual seconds."""
-        assert self.network.run_until(done, int(seconds * SECOND)), f"not done after {seconds} virtual seconds"
+        arrived = self.network.run_until(done, int(seconds * SECOND))
+        assert arrived, f"not done after {seconds} virtual seconds, SIM_SEED={self.network.seed}"
 
     def do(self, verb: Callable[[], Any]) -> None:
         """Let an application act now."""
@@ -99,6 +113,38 @@ class World:
     def join(self, *ends: End) -> None:
         """Wait until all of them are in, or were refused."""
         self.run_until(lambda: all(end.told(Joined) or end.told(JoinRefused) for end in ends))
+
+
+class WindowWatch:
+    """Nothing but probes and copies of messages leaves when the congestion window and the reserve are used up."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Connection, tuple[int, int]] = {}  # bytes in flight, extra packets allowed so far
+
+    def __call__(self, host: Host, now: int) -> None:
+        for connection in connections(host.endpoint):
+            transmitter = connection.transmitter
+            recovery, size = transmitter.recovery, transmitter.mtu.datagram_size
+            in_flight = recovery.in_flight.bytes_in_flight
+            extras = 2 * recovery.counters.probe_timeouts + transmitter.copies_sent
+            last, last_extras = self._seen.get(connection, (0, 0))
+            limit = max(recovery.controller.congestion_window + MESSAGE_RESERVE * size, last)
+            extra = (extras - last_extras) * MAX_DATAGRAM_IPV4 + PING_SIZE
+            assert in_flight <= limit + extra, f"{in_flight} bytes are in flight, the window has {limit}"
+            self._seen[connection] = (in_flight, extras)
+
+
+def connections(endpoint: Any) -> Iterator[Connection]:
+    """All connections of either kind of endpoint."""
+    if isinstance(endpoint, ServerEndpoint):
+        yield from endpoint.connections.values()
+    elif endpoint.connection is not None:
+        yield endpoint.connection
+
+
+def seeds(count: int, first: int = 0) -> range:
+    """So many seeds, or as many as the environment asks for."""
+    return range(first, first + max(1, int(count * SEEDS)))
 
 
 def client(end: End) -> ClientCore:

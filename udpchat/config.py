@@ -106,12 +106,16 @@ class Config:
     handshake_timeout: int = HANDSHAKE_TIMEOUT
     receive_window: int = MAX_RECEIVE_WINDOW
     server_window: int = MAX_SERVER_WINDOW
+    rekey_packets: int = REKEY_PACKETS
+    rekey_interval: int = REKEY_INTERVAL  # us
     max_users: int = 1_024  # sessions of a server
+    max_connections: int = 2_048  # of a server, those that have not joined included
     max_half_open: int = 1_024  # handshakes a server waits for
     max_per_address: int = 1_024  # sessions from one address: a class behind one NAT
     max_joins_per_second: int = 200  # from one address; loopback is exempt
     max_resets_per_second: int = 20  # of a server; one per second and source
     max_transfers: int = 16  # at once, of one connection and direction
+    max_lists: int = 16  # answers of many records that one connection waits for
     max_send_queue: int = 4 * MIB  # bytes of a channel that wait for the peer
     max_events: int = 65_536  # of one connection that wait for the application
     max_remembered_messages: int = 4_096  # of one client, to answer a repeated SAY

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from udpchat.config import DEFAULT_PORT
 from udpchat.sim.link import LinkSpec
 from udpchat.ui.cli.options import (
     HostPort,
@@ -21,7 +22,6 @@ from udpchat.ui.cli.options import (
     parse_size,
     parse_span,
 )
-from udpchat.wire.packets import DEFAULT_PORT
 
 GOOD: list[tuple[Callable[[str], Any], str, Any]] = [
     (parse_rate, "50mbit", 6_250_000),

@@ -13,10 +13,10 @@ UNLIMITED: Final = 1 << 40  # bytes: more than any window
 UNPACED_RATE: Final = 250_000_000  # bytes per second above which the window alone paces: timers are too coarse
 INITIAL_BURST_PACKETS: Final = 16  # the first flight may leave at once
 MINIMUM_BURST_PACKETS: Final = 2
-BURST_TIME: Final = 1 * MILLISECOND  # of credit kept through idleness: what epoll rounds a timer up to
+BURST_TIME: Final = 250 * MICROSECOND  # of credit kept through idleness: a queue of ten packets must hold it
 MAX_BURST: Final = 65_536  # bytes of credit kept through idleness
 GRAIN: Final = 250 * MICROSECOND  # one wait is at least so long, so that fast paths do not wake per packet
-MAX_LATENESS: Final = 5 * MILLISECOND  # credit for a timer that came late: the wire must not stay idle for it
+MAX_LATENESS: Final = 4 * MILLISECOND  # credit for a timer that came late (epoll rounds to 1 ms, a loop is busy)
 
 
 class Pacer:

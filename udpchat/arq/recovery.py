@@ -7,6 +7,7 @@ nothing comes back at all a probe timeout sends a packet that the peer must answ
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from udpchat.arq.congestion.base import AckSample, CongestionController
 from udpchat.arq.in_flight import InFlight, Kind, SentRun
@@ -163,9 +164,9 @@ class Recovery:
     def _on_late(self, late: list[SentRun], acked: list[SentRun], now: int) -> None:
         """Packets declared lost arrived after all: wait longer for the next ones (RFC 8985 section 7.2)."""
         for run in late:
-            self.counters.spurious_losses += run.count
-            self.counters.lost_packets -= run.count
             if run.kind is not Kind.PROBE:
+                self.counters.spurious_losses += run.count
+                self.counters.lost_packets -= run.count
                 self.controller.on_spurious_loss(run.total_size, run.sent_at, now)
             behind = self._largest_acked - run.first + 1
             self.packet_threshold = min(MAX_PACKET_THRESHOLD, max(self.packet_threshold, behind + 1))
@@ -217,7 +218,7 @@ class Recovery:
         """Nothing that was sent for a long time arrived (RFC 9002 section 7.6)."""
         if len(lost) < 2 or not self.rtt.has_sample:
             return False
-        unbroken = all(run.stop == following.first for run, following in zip(lost, lost[1:], strict=False))
+        unbroken = all(run.stop == following.first for run, following in pairwise(lost))
         span = lost[-1].sent_at - lost[0].sent_at
         return unbroken and span > PERSISTENT_CONGESTION * self.rtt.probe_timeout(MAX_ACK_DELAY)
 

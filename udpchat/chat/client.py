@@ -126,9 +126,7 @@ class ChatClient:
         match received.record:
             case Welcome() as welcome:
                 self._requests.finish(request_id)
-                joined = Joined(
-                    welcome.nick, welcome.room, welcome.user_count, welcome.server_time, welcome.token
-                )
+                joined = Joined(welcome.nick, welcome.room, welcome.user_count, welcome.server_time, welcome.token)
                 self._desk.tell(joined)
             case Refused(code, text):
                 self._requests.refuse(request_id, code, text)
@@ -168,5 +166,3 @@ class ChatClient:
 
     def _on_join_refused(self, request_id: int, code: int, text: str) -> None:  # noqa: ARG002 - as _on_refused
         self._desk.tell(JoinRefused(code, text))
-
-

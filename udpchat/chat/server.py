@@ -24,7 +24,6 @@ from udpchat.wire.records import (
     Notice,
     Presence,
     Private,
-    Record,
     Said,
     Say,
     Tell,
@@ -33,7 +32,6 @@ from udpchat.wire.records import (
     Welcome,
 )
 
-LONG_ANSWERS = 1  # message channel of lists
 LEAVING: dict[int, Change] = {  # what the others are told, by why the connection ended
     ErrorCode.NO_ERROR: Change.LEFT,
     ErrorCode.KICKED: Change.KICKED,
@@ -88,7 +86,7 @@ class ChatServer:
 
     # -- what connections tell -----------------------------------------------------------------------------------------
 
-    def on_event(self, event: ConnectionEvent, now: int) -> None:
+    def on_event(self, event: ConnectionEvent, now: int) -> None:  # noqa: ARG002 - the Service protocol
         """A connection came or went."""
         match event:
             case ConnectionOpened(connection_id, _, _, handshake_hash):
@@ -139,9 +137,7 @@ class ChatServer:
         self._remember(session.identity + session.client_id)
         connection = self._desk.endpoint.find(connection_id)
         address = connection.address if connection is not None else ("", 0)
-        welcome = Welcome(
-            FEATURES, len(self._members), self._wall(now), self._make_token(address, now), nick, LOBBY
-        )
+        welcome = Welcome(FEATURES, len(self._members), self._wall(now), self._make_token(address, now), nick, LOBBY)
         self._desk.send(connection_id, welcome, received.request_id)
         self._present(nick, Change.JOINED, but=connection_id, address=f"{address[0]} port {address[1]}")
 
@@ -192,20 +188,18 @@ class ChatServer:
 
     def _on_tell(self, received: RecordReceived, session: Session, tell: Tell, now: int) -> None:
         recipient = self._members.find_nick(tell.recipient)
-        if recipient is None:
+        if recipient is None and tell.message_id not in self._answered[session.identity + session.client_id]:
             self._desk.refuse(received, ErrorCode.UNKNOWN_USER, f"nobody here is called {tell.recipient}")
             return
         said = self._take(received, session, tell.message_id, tell.text, now)
-        if said is not None:
+        if said is not None and recipient is not None:
             line = Private(said.sequence, said.sent_at, session.nick, recipient.nick, tell.text)
             self._desk.send(recipient.connection_id, line)
             if recipient is not session:
                 self._desk.send(session.connection_id, line)
             self._desk.tell(PrivateSaid(said.sequence, said.sent_at, session.nick, recipient.nick, ""))
 
-    def _take(
-        self, received: RecordReceived, session: Session, message_id: bytes, text: str, now: int
-    ) -> Said | None:
+    def _take(self, received: RecordReceived, session: Session, message_id: bytes, text: str, now: int) -> Said | None:
         """Acknowledge a line; None when it was refused or is a repetition, which gets the first answer again."""
         answered = self._answered[session.identity + session.client_id]
         if (fault := text_fault(text)) is not None:
@@ -223,9 +217,8 @@ class ChatServer:
         return said
 
     def _on_users(self, received: RecordReceived) -> None:
-        answers: list[Record] = [User(session.joined_at, session.nick) for session in self._members]
-        for record in [*answers, Finished(len(answers))]:
-            self._desk.send(received.connection_id, record, received.request_id, LONG_ANSWERS)
+        users = [User(session.joined_at, session.nick) for session in self._members]
+        self._desk.send_list(received, (*users, Finished(len(users))))
 
     def _wall(self, now: int) -> int:
         return now + self._wall_offset

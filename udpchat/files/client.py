@@ -20,7 +20,6 @@ from udpchat.protocol.events import (
 )
 from udpchat.protocol.ports import (
     AbortPart,
-    ClosePart,
     CloseSource,
     CommitPart,
     CreatePart,
@@ -82,18 +81,16 @@ class FileClient:
 
     handles: frozenset[type] = frozenset({Opened, Committed, Credit, Cancel, File, Offer, Shared})
 
-    def __init__(
-        self, desk: Desk, requests: Requests, owner: bytes, random_bytes: Callable[[int], bytes]
-    ) -> None:
+    def __init__(self, desk: Desk, requests: Requests, owner: bytes, random_bytes: Callable[[int], bytes]) -> None:
         self._desk = desk
         self._requests = requests
         self._owner = owner
         self._random_bytes = random_bytes
         self._connection_id = b""
         self._puts: dict[int, Put] = {}  # by request id
+        self._opening: dict[int, str] = {}  # paths of puts whose file is not open yet
         self._gets: dict[int, Get] = {}
         self._lists: dict[int, list[FileEntry]] = {}
-        self._opening = 0  # request ids of puts whose file is not open yet count down from here
 
     # -- verbs ---------------------------------------------------------------------------------------------------------
 
@@ -102,13 +99,16 @@ class FileClient:
 
         upload_id: of an earlier try of the same file, to go on where that ended.
         """
+        self._require_connection()
         request_id = self._requests.start(self._on_refused)
         chosen = upload_id or self._random_bytes(16)
-        self._desk.ask(OpenLocal(0, path), lambda result, now: self._on_local(request_id, path, chosen, result))
+        self._opening[request_id] = path
+        self._desk.ask(OpenLocal(0, path), lambda result, _: self._on_local(request_id, chosen, result))
         return request_id
 
     def get(self, file_name: str, folder: str = "", file_id: bytes = NO_FILE_ID) -> int:
         """Download a file into a folder; answered by Progress and then Downloaded or TransferFailed."""
+        self._require_connection()
         request_id = self._requests.start(self._on_refused)
         self._gets[request_id] = Get(file_name, folder, self._random_bytes(16))
         self._send(Fetch(file_id, file_name, ()), request_id)
@@ -116,14 +116,16 @@ class FileClient:
 
     def list_files(self) -> int:
         """Ask what files the server has; answered by FileList."""
+        self._require_connection()
         request_id = self._requests.start(self._on_refused, self._on_listed)
         self._lists[request_id] = []
         self._send(ListFiles(), request_id)
         return request_id
 
     def cancel(self, request_id: int) -> None:
-        """Give a transfer up; answered by TransferFailed."""
-        self._fail(request_id, ErrorCode.CANCELLED, "cancelled", tell_server=True)
+        """Give a transfer up; answered by TransferFailed, unless its last byte is on its way to the disk."""
+        if not self._is_committing(request_id):
+            self._fail(request_id, ErrorCode.CANCELLED, "cancelled", tell_server=True)
 
     def progress(self) -> list[Progress]:
         """How far every running transfer is."""
@@ -141,10 +143,12 @@ class FileClient:
 
     # -- uploads -------------------------------------------------------------------------------------------------------
 
-    def _on_local(self, request_id: int, path: str, upload_id: bytes, result: LocalFile | StorageError) -> None:
+    def _on_local(self, request_id: int, upload_id: bytes, result: LocalFile | StorageError) -> None:
         if isinstance(result, StorageError):
-            self._requests.finish(request_id)
-            self._desk.tell(TransferFailed(request_id, "", path, result.code, result.text))
+            self._fail(request_id, result.code, result.text, tell_server=False)
+            return
+        if self._opening.pop(request_id, None) is None:
+            self._desk.ask(CloseSource(result.source))
             return
         self._puts[request_id] = Put(result, upload_id)
         self._send(Open(upload_id, result.size, result.file_name), request_id)
@@ -182,7 +186,7 @@ class FileClient:
         if put is None:
             return
         self._requests.finish(request_id)
-        self._desk.ask(CloseSource(put.file.source))
+        self._stop_sending(put)
         md5 = put.md5 or committed.md5  # already there before we sent a byte: nothing of ours to compare
         self._desk.tell(
             Uploaded(
@@ -203,16 +207,22 @@ class FileClient:
         get = self._gets.get(request_id)
         if get is None or get.offer is not None:
             return
+        if any(
+            other.offer is not None and other.offer.transfer_id == offer.transfer_id for other in self._gets.values()
+        ):
+            text = "the server offered two files under one number"
+            self._fail(request_id, ErrorCode.PROTOCOL_VIOLATION, text, tell_server=False)
+            return
         get.offer, get.started = offer, now
         request = CreatePart(0, get.part_id, self._owner, "", offer.file_name, offer.size, get.folder)
-        self._desk.ask(request, lambda result, now: self._on_created(request_id, get, offer, result))
+        self._desk.ask(request, lambda result, _: self._on_created(request_id, get, offer, result))
 
     def _on_created(self, request_id: int, get: Get, offer: Offer, result: PartCreated | StorageError) -> None:
         if isinstance(result, StorageError):
             self._fail(request_id, result.code, result.text, tell_server=True)
             return
         if request_id not in self._gets:
-            self._desk.ask(ClosePart(get.part_id))
+            self._abort(get.part_id)
             return
 
         def on_failed(error: StorageError) -> None:
@@ -248,7 +258,7 @@ class FileClient:
             if isinstance(result, StorageError):
                 self._fail(request_id, result.code, result.text, tell_server=True)
                 return
-            self._gets.pop(request_id, None)
+            del self._gets[request_id]
             self._requests.finish(request_id)
             if get.incoming is not None:
                 get.incoming.end()
@@ -276,8 +286,9 @@ class FileClient:
             case ConnectionOpened(connection_id, _, _, _):
                 self._connection_id = connection_id
             case ConnectionClosed(_, code, reason, _):
-                for request_id in [*self._puts, *self._gets]:
-                    self._fail(request_id, code, reason, tell_server=False)
+                for request_id in [*self._opening, *self._puts, *self._gets]:
+                    if not self._is_committing(request_id):
+                        self._fail(request_id, code, reason, tell_server=False)
 
     def on_record(self, received: RecordReceived, now: int) -> None:
         """Something the server says about files."""
@@ -314,8 +325,9 @@ class FileClient:
             for key, get in self._gets.items()
             if get.offer is not None and get.offer.transfer_id == cancel.transfer_id
         ]
-        for request_id in [*puts, *gets]:
-            self._fail(request_id, cancel.code, cancel.text, tell_server=False)
+        for request_id in [*puts, *gets] if cancel.transfer_id else ():
+            if not self._is_committing(request_id):
+                self._fail(request_id, cancel.code, cancel.text, tell_server=False)
 
     def _on_listed(self, request_id: int) -> None:
         self._desk.tell(FileList(request_id, tuple(self._lists.pop(request_id, ()))))
@@ -327,29 +339,46 @@ class FileClient:
 
     # -- endings -------------------------------------------------------------------------------------------------------
 
+    def _is_committing(self, request_id: int) -> bool:
+        get = self._gets.get(request_id)
+        return get is not None and get.is_committing
+
+    def _abort(self, part_id: bytes) -> None:
+        self._desk.ask(AbortPart(0, part_id), lambda _result, _now: None)
+
     def _fail(self, request_id: int, code: int, text: str, *, tell_server: bool) -> None:
         """A transfer ends without a whole file."""
         self._requests.finish(request_id)
         put, get = self._puts.pop(request_id, None), self._gets.pop(request_id, None)
-        connection, transfer_id, name = self._connection(), 0, ""
         if put is not None:
             transfer_id, name = put.transfer_id, put.file.file_name
-            if connection is not None:
-                connection.transmitter.transfers.stop(transfer_id)
-            self._desk.ask(CloseSource(put.file.source))
+            self._stop_sending(put)
         elif get is not None:
             transfer_id, name = (get.offer.transfer_id if get.offer is not None else 0), get.file_name
             if get.incoming is not None:
                 get.incoming.end()
-                self._desk.ask(AbortPart(0, get.part_id), lambda result, now: None)
+                self._abort(get.part_id)
+        elif request_id in self._opening:
+            transfer_id, name = 0, self._opening.pop(request_id)
         else:
             return
         if tell_server and transfer_id:
             self._desk.send(self._connection_id, Cancel(transfer_id, code, text))
         self._desk.tell(TransferFailed(request_id, "", name, code, text))
 
+    def _stop_sending(self, put: Put) -> None:
+        connection = self._desk.endpoint.find(self._connection_id)
+        if connection is not None:
+            connection.transmitter.transfers.stop(put.transfer_id)
+        self._desk.ask(CloseSource(put.file.source))
+
     def _connection(self) -> Connection | None:
-        return self._desk.endpoint.find(self._connection_id)
+        connection = self._desk.endpoint.find(self._connection_id)
+        return connection if connection is not None and connection.is_alive else None
+
+    def _require_connection(self) -> None:
+        if self._connection() is None:
+            raise UsageError("there is no connection")
 
     def _send(self, record: Record, request_id: int) -> None:
         self._desk.send(self._connection_id, record, request_id)

@@ -41,12 +41,14 @@ class Downloads:
         connection_id = received.connection_id
         running = sum(1 for key in self._downloads if key[0] == connection_id) + self._opening.get(connection_id, 0)
         if running >= self._max_downloads:
-            self._desk.refuse(received, ErrorCode.TOO_MANY_TRANSFERS, f"at most {self._max_downloads} downloads at once")
+            self._desk.refuse(
+                received, ErrorCode.TOO_MANY_TRANSFERS, f"at most {self._max_downloads} downloads at once"
+            )
             return
         self._opening[connection_id] = self._opening.get(connection_id, 0) + 1
         self._desk.ask(
             FindFile(0, record.file_id, record.file_name),
-            lambda result, now: self._on_found(received, session, record, result),
+            lambda result, _: self._on_found(received, session, record, result),
         )
 
     def _on_found(
@@ -56,7 +58,7 @@ class Downloads:
             entry = result
             self._desk.ask(
                 OpenStored(0, entry.file_id),
-                lambda source, now: self._on_opened(received, session, record, entry, source),
+                lambda source, _: self._on_opened(received, session, record, entry, source),
             )
             return
         self._opened(received.connection_id)

@@ -9,7 +9,7 @@ from udpchat.protocol.ports import FileEntry
 
 @dataclass(frozen=True, slots=True)
 class FileShared:
-    """A file was stored whole by somebody. md5_sent: what the sender said, at the server; at a client the stored one."""
+    """A file was stored whole by somebody. md5_sent: as the sender said it; at a client the stored one."""
 
     nick: str
     entry: FileEntry

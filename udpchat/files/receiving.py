@@ -68,7 +68,13 @@ class Incoming:
         self._desk.ask(WritePart(self.part_id, data.offset, data.data))
         self.received.add(data.offset, data.offset + length)
         self._unsynced += length
-        if self._unsynced >= SYNC_INTERVAL and not self._is_syncing and self.limit < self.size:
+        self._sync()
+
+    def _sync(self) -> None:
+        """Make bytes durable every so often, and when the sender has used all its credit."""
+        if self._is_syncing or not self._unsynced or self.limit >= self.size:
+            return
+        if self._unsynced >= SYNC_INTERVAL or self._prefix() >= self.limit:
             self._unsynced = 0
             self._is_syncing = True
             self._desk.ask(SyncPart(0, self.part_id), self._on_synced)
@@ -85,6 +91,8 @@ class Incoming:
             self.limit = limit
             transfer.raise_limit(limit)
             connection.send_record(Credit(self.transfer_id, limit))
+        if transfer is not None:
+            self._sync()
 
     def _prefix(self) -> int:
         return self.received.run_at(0)[1] if 0 in self.received else 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import chain
+
 from udpchat.config import Config
 from udpchat.errors import ErrorCode, StorageError
 from udpchat.files.downloads import Downloads
@@ -11,8 +14,6 @@ from udpchat.protocol.ports import FileEntry, PartFailed
 from udpchat.protocol.ports import ListFiles as ListStored
 from udpchat.protocol.service import Desk
 from udpchat.wire.records import Cancel, Commit, Credit, Fetch, File, Finished, ListFiles, Open, Received
-
-LONG_ANSWERS = 1  # message channel of lists
 
 
 class FileServer:
@@ -24,6 +25,8 @@ class FileServer:
         self._desk = desk
         self._uploads = Uploads(desk, config.max_transfers)
         self._downloads = Downloads(desk, config.max_transfers)
+        self._max_lists = config.max_lists
+        self._listing: Counter[bytes] = Counter()  # lists that storage was asked for, by connection
 
     def on_event(self, event: ConnectionEvent, now: int) -> None:  # noqa: ARG002 - the Service protocol
         """Bytes, and the end of connections."""
@@ -57,19 +60,29 @@ class FileServer:
                 if not self._uploads.on_cancel(received.connection_id, record):
                     self._downloads.on_cancel(received.connection_id, record)
             case ListFiles():
-                self._desk.ask(ListStored(0), lambda result, now: self._on_listed(received, result))
+                self._on_list(received)
 
     def on_part_failed(self, failed: PartFailed, now: int) -> None:  # noqa: ARG002 - called by the host
         """The disk refused bytes of an upload."""
         self._uploads.on_part_failed(failed)
 
+    def _on_list(self, received: RecordReceived) -> None:
+        asked = self._listing[received.connection_id]
+        if asked >= self._max_lists:
+            self._desk.refuse(received, ErrorCode.TOO_MANY_REQUESTS, "too many lists were asked for; wait for them")
+            return
+        self._listing[received.connection_id] = asked + 1
+        self._desk.ask(ListStored(0), lambda result, _: self._on_listed(received, result))
+
     def _on_listed(self, received: RecordReceived, result: tuple[FileEntry, ...] | StorageError) -> None:
+        self._listing[received.connection_id] -= 1
+        if not self._listing[received.connection_id]:
+            del self._listing[received.connection_id]
         if isinstance(result, StorageError):
             self._desk.refuse(received, result.code, result.text)
             return
-        for entry in result:
-            record = File(
-                entry.file_id, entry.size, entry.md5, entry.stored_at, entry.owner_nick, entry.file_name
-            )
-            self._desk.send(received.connection_id, record, received.request_id, LONG_ANSWERS)
-        self._desk.send(received.connection_id, Finished(len(result)), received.request_id, LONG_ANSWERS)
+        files = (
+            File(entry.file_id, entry.size, entry.md5, entry.stored_at, entry.owner_nick, entry.file_name)
+            for entry in result
+        )
+        self._desk.send_list(received, chain(files, (Finished(len(result)),)))

@@ -49,6 +49,9 @@ class Uploads:
             return
         key = (received.connection_id, record.upload_id)
         upload = self._uploads.get(key)
+        if upload is not None and upload.size != record.size:
+            self._desk.refuse(received, ErrorCode.SOURCE_CHANGED, "this upload began with another size; start anew")
+            return
         if upload is not None:
             if upload.incoming is None:
                 self._wait(upload, received)
@@ -60,7 +63,7 @@ class Uploads:
             return
         upload = self._uploads[key] = Upload(session, record.file_name, record.size, waiting=[received])
         request = CreatePart(0, record.upload_id, session.identity, session.nick, record.file_name, record.size)
-        self._desk.ask(request, lambda result, now: self._on_created(key, upload, result))
+        self._desk.ask(request, lambda result, _: self._on_created(key, upload, result))
 
     def _wait(self, upload: Upload, received: RecordReceived) -> None:
         if len(upload.waiting) < self._max_uploads:
@@ -94,9 +97,7 @@ class Uploads:
         def on_failed(error: StorageError) -> None:
             self._fail(connection_id, upload_id, upload, error)
 
-        incoming = Incoming(
-            self._desk, connection_id, transfer_id, upload_id, upload.size, created.present, on_failed
-        )
+        incoming = Incoming(self._desk, connection_id, transfer_id, upload_id, upload.size, created.present, on_failed)
         try:
             incoming.begin()
         except RefusedError as error:
@@ -138,11 +139,16 @@ class Uploads:
         upload.is_committing = True
         self._desk.ask(
             CommitPart(0, record.upload_id, record.md5),
-            lambda result, now: self._on_committed(received, session, upload, record, result),
+            lambda result, _: self._on_committed(received, session, upload, record, result),
         )
 
     def _on_committed(
-        self, received: RecordReceived, session: Session, upload: Upload, record: Commit, result: FileEntry | StorageError
+        self,
+        received: RecordReceived,
+        session: Session,
+        upload: Upload,
+        record: Commit,
+        result: FileEntry | StorageError,
     ) -> None:
         self._forget(received.connection_id, record.upload_id, upload)
         if isinstance(result, StorageError):
@@ -164,7 +170,7 @@ class Uploads:
             return upload is not None
         upload_id = upload.incoming.part_id
         self._forget(connection_id, upload_id, upload)
-        self._desk.ask(AbortPart(0, upload_id), lambda result, now: None)
+        self._desk.ask(AbortPart(0, upload_id), lambda _result, _now: None)
         self._desk.tell(TransferFailed(0, upload.session.nick, upload.file_name, record.code, record.text))
         return True
 
@@ -183,7 +189,7 @@ class Uploads:
             return
         self._desk.send(connection_id, Cancel(incoming.transfer_id, error.code, error.text))
         self._forget(connection_id, upload_id, upload)
-        self._desk.ask(AbortPart(0, upload_id), lambda result, now: None)
+        self._desk.ask(AbortPart(0, upload_id), lambda _result, _now: None)
         self._desk.tell(TransferFailed(0, upload.session.nick, upload.file_name, error.code, error.text))
 
     def on_closed(self, connection_id: bytes) -> None:

@@ -42,7 +42,7 @@ OnProgress = Callable[[Progress], None]
 Result = TypeVar("Result")
 
 PROGRESS_INTERVAL = 0.2  # seconds between two reports
-GOODBYE = 0.05  # seconds that CLOSE gets to leave
+GOODBYE = 0.5  # seconds at most for the server to confirm that we leave
 LOCAL_TROUBLE = {ErrorCode.STORAGE_FAILED, ErrorCode.NO_SPACE, ErrorCode.SOURCE_CHANGED, ErrorCode.DIGEST_MISMATCH}
 
 
@@ -74,7 +74,9 @@ async def connect(
     core = make_client(
         address, config, Identity(place.identity(one_shot=one_shot)), os.urandom, Driver.now(), token=token, keylog=log
     )
-    client = Client(core, lambda on_event: Driver(core.host, [dial(address, portable=config.portable)], store, on_event))
+    client = Client(
+        core, lambda on_event: Driver(core.host, [dial(address, portable=config.portable)], store, on_event)
+    )
     try:
         server_public = await client.opened()
         if not config.plaintext:
@@ -166,9 +168,14 @@ class Client:
         listed: FileList = await self._ask(self._core.files.list_files)
         return listed.files
 
-    async def put(self, path: Path | str, progress: OnProgress | None = None) -> Uploaded:
-        """Upload a file; returns when it is stored and both MD5s are equal."""
-        uploaded: Uploaded = await self._transfer(lambda: self._core.files.put(str(path)), progress)
+    async def put(
+        self, path: Path | str, progress: OnProgress | None = None, upload_id: bytes | None = None
+    ) -> Uploaded:
+        """Upload a file; returns when it is stored and both MD5s are equal.
+
+        upload_id: 16 bytes; the id of an earlier try of the same file goes on where that one ended.
+        """
+        uploaded: Uploaded = await self._transfer(lambda: self._core.files.put(str(path), upload_id), progress)
         return uploaded
 
     async def get(self, name: str, folder: Path | None = None, progress: OnProgress | None = None) -> Downloaded:
@@ -198,7 +205,7 @@ class Client:
         if self._lost is None:
             self._core.chat.leave()
             self._driver.act()
-            await asyncio.sleep(GOODBYE)
+            await self._driver.wait_until(lambda: self._core.endpoint.is_over, GOODBYE)
         await self._driver.close()
         self._feed.close()
 

@@ -21,6 +21,7 @@ from udpchat.protocol.ports import Job, Store, StoreRequest
 BURSTS_IN = 8  # system calls a turn, with offload: 64 made the loop 10 ms late
 DATAGRAMS_IN = 64  # the same where each call brings one datagram
 BURSTS_OUT = 8  # bursts a turn
+POLL_INTERVAL = 0.01  # seconds between two looks at whether a connection has ended
 
 
 class Core(Protocol):
@@ -65,6 +66,12 @@ class Driver:
         if not self._is_closed:
             self._drain_events()
             self._flush()
+
+    async def wait_until(self, done: Callable[[], bool], seconds: float) -> None:
+        """Go on until done, but not longer than so many seconds."""
+        end = self._loop.time() + seconds
+        while not done() and self._loop.time() < end:
+            await asyncio.sleep(POLL_INTERVAL)
 
     async def close(self) -> None:
         """Stop at once; what the disk is doing is waited for."""

@@ -49,7 +49,9 @@ class Home:
         """
         shown = fingerprint(key)
         if expected is not None and expected.lower().replace(":", "-") not in (shown, key.hex()):
-            raise ServerKeyError(f"{place} has the key {shown}, not {expected}: this is another server; nothing was sent")
+            raise ServerKeyError(
+                f"{place} has the key {shown}, not {expected}: this is another server; nothing was sent"
+            )
         verdict = self.trust.check(place, key)
         if verdict.status is Status.CHANGED:
             before = fingerprint(verdict.expected or b"")

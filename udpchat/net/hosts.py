@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from udpchat.version import __version__
 from udpchat.chat.client import ChatClient
 from udpchat.chat.server import ChatServer
 from udpchat.config import Config
@@ -17,6 +16,7 @@ from udpchat.protocol.datagrams import Address
 from udpchat.protocol.endpoint import ClientEndpoint, ServerEndpoint
 from udpchat.protocol.requests import Requests
 from udpchat.protocol.service import Desk, Host
+from udpchat.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,20 +25,14 @@ from udpchat.net.keylog import open_keylog
 from udpchat.net.sockets import buffer_advice, listen
 from udpchat.protocol.members import Session
 from udpchat.protocol.ports import FileEntry, ListFiles
+from udpchat.store import failpoints
 from udpchat.store.secrets import MASTER_SECRET, read_or_create_secret
 from udpchat.store.server import ServerStore
 
 ServerEvent: TypeAlias = (
-    UserChanged
-    | LineSaid
-    | PrivateSaid
-    | NoticeGiven
-    | UploadBegan
-    | FileShared
-    | FileDelivered
-    | TransferFailed
+    UserChanged | LineSaid | PrivateSaid | NoticeGiven | UploadBegan | FileShared | FileDelivered | TransferFailed
 )
-GOODBYE = 0.1  # seconds that the last datagrams get to leave
+GOODBYE = 1.0  # seconds at most for everybody to confirm that the server is going
 
 
 async def serve(
@@ -77,7 +71,7 @@ class Server:
     ) -> None:
         self._core = core
         self._feed: Feed[ServerEvent] = Feed()
-        self._driver = start(self._feed.put)
+        self._driver = start(self._on_event)
         self._host = host
         self.address = self._driver.sockets[0].address
         self.fingerprint = fingerprint(keys.static_public)
@@ -135,13 +129,19 @@ class Server:
             totals[f"drops_{reason}"] = count
         return totals
 
+    def _on_event(self, event: ServerEvent) -> None:
+        if isinstance(event, FileShared):
+            # The answer leaves before the loop turns again.
+            asyncio.get_running_loop().call_soon(failpoints.reach, "replied")
+        self._feed.put(event)
+
     async def close(self) -> None:
         """Say goodbye to everybody and stop."""
         for session in list(self._core.desk.members):
             if (connection := self._core.endpoint.find(session.connection_id)) is not None:
                 connection.close(ErrorCode.SHUTTING_DOWN, "the server is shutting down")
         self._driver.act()
-        await asyncio.sleep(GOODBYE)
+        await self._driver.wait_until(lambda: not self._core.endpoint.connections, GOODBYE)
         await self._driver.close()
         self._feed.close()
 

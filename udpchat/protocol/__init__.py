@@ -1,1 +1,1 @@
-"""One peer (connection) and one socket (endpoint): joins wire, crypto and arq. Still no I/O, no clock, no randomness."""
+"""One peer (connection) and one socket (endpoint): joins wire, crypto, arq. Still no I/O, no clock, no randomness."""

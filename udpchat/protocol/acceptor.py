@@ -107,14 +107,24 @@ class Acceptor:
         return reset
 
     def hello(
-        self, datagram: memoryview, address: Address, now: int, taken: Callable[[bytes], bool]
+        self,
+        datagram: memoryview,
+        address: Address,
+        now: int,
+        taken: Callable[[bytes], bool],
+        has_room: Callable[[str], bool],
     ) -> Answer | None:
         """What a HELLO brings: an answer, or an answer and a new connection, or nothing but a counted drop.
 
-        taken: whether a connection id is in use.
+        taken: whether a connection id is in use. has_room: whether there may be one more connection from a host.
         """
         try:
-            return self._hello(datagram, address, now, taken)
+            attempt_id, hello = self._read(datagram)
+            if hello is None:
+                return self._version(attempt_id)
+            return self._admit(attempt_id, hello, address, now, has_room) or self._accept(
+                attempt_id, hello, address, taken
+            )
         except UnknownVersionError as error:
             if len(datagram) >= HELLO_SIZE:
                 return self._version(error.connection_id)
@@ -123,9 +133,8 @@ class Acceptor:
             self.drops[error.reason] += 1
         return None
 
-    def _hello(
-        self, datagram: memoryview, address: Address, now: int, taken: Callable[[bytes], bool]
-    ) -> Answer:
+    def _read(self, datagram: memoryview) -> tuple[bytes, Hello | None]:
+        """The attempt id and the HELLO; None when it asks for the other mode."""
         packet = decode(datagram)
         hello = packet.clear
         if not isinstance(hello, Hello) or packet.header.flags & Flag.FROM_SERVER:
@@ -135,12 +144,13 @@ class Acceptor:
         if not checksum_fits(datagram):
             raise DecodeError("not-authentic")
         if bool(packet.header.flags & Flag.SEALED) is self._config.plaintext:
-            return self._version(packet.header.connection_id)
-        return self._admit(packet.header.connection_id, hello, address, now, taken)
+            return packet.header.connection_id, None
+        return packet.header.connection_id, hello
 
     def _admit(
-        self, attempt_id: bytes, hello: Hello, address: Address, now: int, taken: Callable[[bytes], bool]
-    ) -> Answer:
+        self, attempt_id: bytes, hello: Hello, address: Address, now: int, has_room: Callable[[str], bool]
+    ) -> bytes | None:
+        """What to answer instead of accepting; None when the client has proved its address and there is room."""
         known = self.half_open.get((attempt_id, address))
         if known is not None:
             if known.ephemeral != hello.ephemeral:
@@ -156,13 +166,13 @@ class Acceptor:
             return encode_handshake(PacketType.COOKIE, self._flags, attempt_id, 0, cookie)
         if len(self.half_open) >= self._config.max_half_open:
             raise DecodeError("half-open-limit")
+        if not has_room(address[0]):
+            raise DecodeError("connection-limit")
         if not is_loopback(address[0]) and not self._joins.allows(address[0], now):
             raise DecodeError("join-limit")
-        return self._accept(attempt_id, hello, address, taken)
+        return None
 
-    def _accept(
-        self, attempt_id: bytes, hello: Hello, address: Address, taken: Callable[[bytes], bool]
-    ) -> Answer:
+    def _accept(self, attempt_id: bytes, hello: Hello, address: Address, taken: Callable[[bytes], bool]) -> Answer:
         connection_id = self.ids.make(self._random_bytes(5))
         while taken(connection_id):
             connection_id = self.ids.make(self._random_bytes(5))

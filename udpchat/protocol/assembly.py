@@ -18,6 +18,7 @@ from udpchat.protocol.clock import Clock
 from udpchat.protocol.connection import Connection, Parts, State
 from udpchat.protocol.datagrams import Address
 from udpchat.protocol.events import ConnectionEvent
+from udpchat.protocol.messages import OutgoingMessages
 from udpchat.protocol.path import Path
 from udpchat.protocol.receive import Receiver
 from udpchat.protocol.transmit import Transmitter
@@ -71,9 +72,8 @@ def make_connection(shop: Workshop, agreement: Agreement, now: int, *, is_client
         recovery.rtt.add_sample(agreement.rtt, 0)
     is_ipv6 = ":" in agreement.address[0]
     ceiling = min(agreement.max_datagram, MAX_DATAGRAM_IPV6) if is_ipv6 else agreement.max_datagram
-    transmitter = Transmitter(
-        writer, recovery, PathMtu(BASE_DATAGRAM, ceiling), config.max_transfers, config.max_send_queue
-    )
+    messages = OutgoingMessages(config.max_send_queue, config.max_lists)
+    transmitter = Transmitter(writer, recovery, PathMtu(BASE_DATAGRAM, ceiling), messages, config.max_transfers)
     window = ReceiveWindow(INITIAL_RECEIVE_WINDOW, config.receive_window, shop.budget)
     receiver = Receiver(agreement.connection_id, shop.events, window, config.max_transfers)
     if agreement.rtt:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from udpchat.config import CLOSING_PROBES, REKEY_INTERVAL, Config
+from udpchat.config import CLOSING_PROBES, Config
 
 
 class Clock:
@@ -11,12 +11,15 @@ class Clock:
     def __init__(self, config: Config, now: int, *, is_client: bool) -> None:
         self.close_due = False
         self.closing_until: int | None = None
+        self._close_again_at: int | None = None
         self._half_open_until = now + config.half_open_timeout
         self._idle_timeout = config.idle_timeout
         self._keep_alive = config.keep_alive if is_client else None  # one end is enough
         self._heard = now
         self._sent = now
-        self._rekey_at = now + REKEY_INTERVAL
+        self.rekey_packets = config.rekey_packets
+        self._rekey_interval = config.rekey_interval
+        self._rekey_at = now + config.rekey_interval
         self._forget_at: int | None = None
 
     def on_heard(self, now: int) -> None:
@@ -27,15 +30,36 @@ class Clock:
         """A datagram went out."""
         self._sent = now
 
-    def on_rekeyed(self, now: int, probe_timeout: int) -> None:
-        """Keys changed: the old one opens stragglers for three probe timeouts (RFC 9001 section 6.5)."""
-        self._rekey_at = now + REKEY_INTERVAL
-        self._forget_at = now + CLOSING_PROBES * probe_timeout
+    def on_rekeyed(self, now: int) -> None:
+        """The sending key is new, or there is none to change."""
+        self._rekey_at = now + self._rekey_interval
 
-    def start_closing(self, now: int, probe_timeout: int) -> None:
-        """CLOSE was sent: stragglers are answered for three probe timeouts (RFC 9000 section 10.2)."""
+    def keep_stale_key(self, now: int, probe_timeout: int) -> None:
+        """The peer's key changed: the old one opens stragglers for three probe timeouts (RFC 9001 section 6.5)."""
+        if self._forget_at is None:
+            self._forget_at = now + CLOSING_PROBES * probe_timeout
+
+    def on_close_sent(self, now: int, probe_timeout: int) -> None:
+        """CLOSE was sent: stragglers are answered for three probe timeouts (RFC 9000 section 10.2).
+
+        It is also sent again at each of them, until the other end has confirmed: a peer that sends nothing would
+        otherwise learn of a lost CLOSE only when it has been idle for long.
+        """
+        self.close_due = False
+        self._close_again_at = now + probe_timeout
         if self.closing_until is None:
             self.closing_until = now + CLOSING_PROBES * probe_timeout
+
+    def is_closed(self, now: int) -> bool:
+        """The time for closing is over; until then this says when CLOSE is due again."""
+        if self._close_again_at is not None and now >= self._close_again_at:
+            self.close_due, self._close_again_at = True, None
+        return self.closing_until is not None and now >= self.closing_until
+
+    def next_closing_timeout(self) -> int | None:
+        """When to call `is_closed`."""
+        deadlines = (self._close_again_at, self.closing_until)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def is_dead(self, now: int, *, half_open: bool) -> bool:
         """The other end has been silent for too long."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from udpchat.arq.recovery import AckReport
-from udpchat.config import CLOSING_PROBES, REKEY_PACKETS
 from udpchat.crypto.sealing import Protection
 from udpchat.errors import AuthenticationError, DecodeError, ErrorCode, ProtocolViolationError
 from udpchat.protocol.clock import Clock
@@ -34,7 +33,8 @@ from udpchat.wire.hot import DataRun, unpack_data_run
 from udpchat.wire.packets import TRAILER_SIZE, Flag, PacketType
 from udpchat.wire.records import Record, encode_record
 
-MAX_REASON = 500  # characters of the reason in CLOSE
+MAX_REASON = 500  # bytes of the reason in CLOSE
+CHALLENGE_SIZE = 64  # bytes of the datagram
 
 
 class State(Enum):
@@ -43,6 +43,7 @@ class State(Enum):
     HALF_OPEN = auto()  # the server has replied, the client has not yet spoken under the new keys
     OPEN = auto()
     CLOSING = auto()  # CLOSE was sent; stragglers are answered with it again
+    DRAINING = auto()  # CLOSE was received; it is confirmed once
     CLOSED = auto()
 
 
@@ -65,7 +66,7 @@ class Parts:
 
 
 class Connection:
-    """A connection by its id. Verbs take effect at the next `datagrams_to_send`; see docs/architecture.md, "Contract"."""
+    """A connection by its id. Verbs take effect at the next `datagrams_to_send`; docs/architecture.md, "Contract"."""
 
     def __init__(self, connection_id: bytes, parts: Parts, state: State) -> None:
         self.connection_id = connection_id
@@ -102,25 +103,30 @@ class Connection:
         if not self.is_alive:
             return
         try:
-            self.transmitter.queue_record(channel, encoded)
+            self.transmitter.messages.write(channel, encoded)
         except ProtocolViolationError as error:
             self.close(error.code, error.text)
+
+    def send_list(self, records: Iterator[bytes]) -> bool:
+        """Send many encoded records on the channel of long answers, as it empties; False when too many lists wait."""
+        return not self.is_alive or self.transmitter.messages.add_list(records)
 
     def send_transfer(
         self, transfer_id: int, size: int, source: BlockSource, limit: int, present: tuple[tuple[int, int], ...] = ()
     ) -> None:
         """Start sending a file; RefusedError when too many are under way."""
         self.transmitter.transfers.start(transfer_id, size, source, limit, present)
+        self._report_sent()
 
     def close(self, code: ErrorCode, reason: str) -> None:
         """End the connection and tell the peer; the services are told as well."""
         if self.is_alive:
-            self._close = Close(code, reason[:MAX_REASON])
+            self._close = Close(code, reason.encode()[:MAX_REASON].decode(errors="ignore"))
             self._end(State.CLOSING, code, reason, remote=False)
 
     def abandon(self, code: ErrorCode, reason: str, *, remote: bool) -> None:
         """End the connection without a word to the peer, who knows or cannot hear."""
-        if self.state is not State.CLOSED:
+        if self.state not in (State.DRAINING, State.CLOSED):
             was_open, self.state = self.state is State.OPEN, State.CLOSED
             if was_open:
                 self._events.append(ConnectionClosed(self.connection_id, code, reason, remote))
@@ -136,37 +142,35 @@ class Connection:
 
     # -- input ---------------------------------------------------------------------------------------------------------
 
-    def receive_burst(self, burst: Burst, now: int) -> None:
-        """Datagrams that carry this connection's id. What they bring is told by events; bad ones are counted drops."""
-        if self.state is State.CLOSED:
-            return
-        if len(burst.data) > burst.segment_size and self._receive_run(burst, now):
-            return
-        for datagram in burst.datagrams():
-            self.receive_datagram(datagram, burst.address, now)
+    def receive_datagram(self, datagram: memoryview, address: Address, now: int, at: int = 0) -> None:
+        """A datagram that carries this connection's id. What it brings is told by events; a bad one is a counted drop.
 
-    def receive_datagram(self, datagram: memoryview, address: Address, now: int) -> None:
-        """The same for a single datagram."""
+        at: its place in its burst, so that the file bytes of one do not overwrite those of another before the drain.
+        """
+        if self.state in (State.DRAINING, State.CLOSED):
+            return
         try:
             packet = decode(datagram)
-            body = self._open(packet, address)
+            body = self._open(packet, address, self._scratch[at:])
         except (DecodeError, AuthenticationError) as error:
             self.receiver.drops[error.reason if isinstance(error, DecodeError) else "not-authentic"] += 1
             return
-        if body is None or self.state is State.CLOSED:
+        if body is None:
             return
         if self.state is State.CLOSING:
-            self._clock.close_due = packet.header.packet_type is not PacketType.CLOSE
+            if packet.header.packet_type is PacketType.CLOSE:
+                self.state = State.CLOSED  # both ends have said it
+            self._clock.close_due = True
             return
         try:
-            if self._dispatch(packet, body, now):
+            if self._dispatch(packet, body, address, now):
                 self._on_authentic(packet.header.packet_number, 1, len(datagram), address, packet, now)
         except DecodeError as error:
             self.close(ErrorCode.MALFORMED_RECORD, f"a packet that cannot be read: {error.reason}")
         except ProtocolViolationError as error:
             self.close(error.code, error.text)
 
-    def _open(self, packet: Packet, address: Address) -> memoryview | None:
+    def _open(self, packet: Packet, address: Address, scratch: memoryview) -> memoryview | None:
         """The unsealed body; None after a counted drop."""
         header, drops = packet.header, self.receiver.drops
         if header.connection_id != self.connection_id:
@@ -180,13 +184,13 @@ class Connection:
         elif not self.receiver.acks.is_new(header.packet_number):
             drops["duplicate"] += 1
         else:
-            out = self._scratch[: len(packet.sealed) - TRAILER_SIZE]
+            out = scratch[: len(packet.sealed) - TRAILER_SIZE]
             phase = 1 if header.flags & Flag.KEY_PHASE else 0
             self._protection.open_into(header.packet_number, phase, packet.sealed, packet.associated, out)
             return out
         return None
 
-    def _dispatch(self, packet: Packet, body: memoryview, now: int) -> bool:
+    def _dispatch(self, packet: Packet, body: memoryview, address: Address, now: int) -> bool:
         """Act on an authentic packet; False when it must not count as received."""
         match packet.clear:
             case Data() as data:
@@ -196,7 +200,7 @@ class Connection:
             case Ack() as ack:
                 self._on_ack(ack, now)
             case _:
-                self._on_plain(packet.header.packet_type, body)
+                self._on_plain(packet.header.packet_type, body, address)
         return True
 
     def _on_ack(self, ack: Ack, now: int) -> None:
@@ -205,20 +209,20 @@ class Connection:
         self.transmitter.on_ack(report, ack.window, now)
         if rtt.has_sample:
             self.receiver.on_rtt(rtt.smoothed_rtt, rtt.min_rtt)
-        for transfer_id in self.transmitter.transfers.take_sent():
-            self._events.append(TransferSent(self.connection_id, transfer_id))
+        self._report_sent()
 
-    def _on_plain(self, packet_type: PacketType, body: memoryview) -> None:
+    def _on_plain(self, packet_type: PacketType, body: memoryview, address: Address) -> None:
         match decode_body(packet_type, body):
             case Challenge(nonce):
                 self.path.response_due = nonce
             case Response(nonce):
-                if self.path.on_response(nonce):
+                if self.path.on_response(nonce, address):
                     self._events.append(AddressChanged(self.connection_id, self.path.address))
             case Close(code, reason):
-                self._end(State.CLOSED, code, reason, remote=True)
+                self._close = Close(ErrorCode.NO_ERROR, "")
+                self._end(State.DRAINING, code, reason, remote=True)
 
-    def _receive_run(self, burst: Burst, now: int) -> bool:
+    def receive_run(self, burst: Burst, now: int) -> bool:
         """A burst of DATA packets that run on, opened together; False when it must be taken apart."""
         run = unpack_data_run(burst.data, len(burst.data), burst.segment_size)
         if run is None or self.state is not State.OPEN or not self._accepts(run, burst.address):
@@ -235,10 +239,10 @@ class Connection:
             DATA_CLEAR_SIZE,
             out,
         )
-        if opened != run.count:
+        if opened != run.count or not self.receiver.may_take(run.transfer_id, run.first_offset + length):
             return False
         try:
-            self.receiver.on_data(Data(run.transfer_id, run.first_offset), out, now)
+            self.receiver.on_data(Data(run.transfer_id, run.first_offset), out, now, run.count)
         except ProtocolViolationError as error:
             self.close(error.code, error.text)
             return True
@@ -264,17 +268,17 @@ class Connection:
         self._clock.on_heard(now)
         if self._is_half_open:
             self.state = State.OPEN
-        if self._protection.send_key_behind:
-            self._rekey(now)
+        if self._protection.holds_previous:
+            self._clock.keep_stale_key(now, self.transmitter.recovery.probe_timeout())
+            if self._protection.send_key_behind:
+                self._rekey(now)
         if address != self.path.address and is_newest:
             self._move(address, now)
         if address == self.path.address:
             self.path.on_received(size)
 
     def _move(self, address: Address, now: int) -> None:
-        recovery = self.transmitter.recovery
-        deadline = now + CLOSING_PROBES * recovery.probe_timeout()
-        if self.path.move(address, self._random_bytes(8), deadline):
+        if self.path.move(address, self._random_bytes(8), now, self.transmitter.recovery.probe_timeout()):
             self.transmitter.on_new_path(now)
 
     # -- time ----------------------------------------------------------------------------------------------------------
@@ -282,7 +286,7 @@ class Connection:
     def handle_timeout(self, now: int) -> None:
         """Act on every deadline that has passed."""
         clock = self._clock
-        if self.state is State.CLOSING and clock.closing_until is not None and now >= clock.closing_until:
+        if self.state is State.CLOSING and clock.is_closed(now):
             self.state = State.CLOSED
         if not self.is_alive:
             return
@@ -300,12 +304,12 @@ class Connection:
     def next_timeout(self) -> int | None:
         """When `handle_timeout` or `datagrams_to_send` has something to do."""
         if not self.is_alive:
-            return self._clock.closing_until if self.state is State.CLOSING else None
+            return self._clock.next_closing_timeout() if self.state is State.CLOSING else None
         deadlines = (
             self._clock.next_timeout(half_open=self._is_half_open),
             self.path.deadline,
-            self.receiver.acks.next_timeout(),
-            self.transmitter.next_timeout(),
+            None if self._is_held_back else self.receiver.acks.next_timeout(),
+            self.transmitter.next_timeout(self.path),
         )
         return min(deadline for deadline in deadlines if deadline is not None)
 
@@ -313,31 +317,36 @@ class Connection:
     def _is_half_open(self) -> bool:
         return self.state is State.HALF_OPEN
 
+    @property
+    def _is_held_back(self) -> bool:
+        """The peer's address is not proved, and it has been sent all that it may be sent."""
+        return self.path.budget() < self.transmitter.mtu.datagram_size
+
     def _rekey(self, now: int) -> None:
         """Seal with the next key, when the peer has followed the last change."""
+        self._clock.on_rekeyed(now)
         if self._protection.may_update:
             self._protection.update_send_key()
-            self._clock.on_rekeyed(now, self.transmitter.recovery.probe_timeout())
 
     # -- output --------------------------------------------------------------------------------------------------------
 
     def datagrams_to_send(self, now: int) -> Iterator[Burst]:
         """All that may go out now; each burst is valid until the next is asked for."""
-        if self.state is State.CLOSING:
+        if self.state in (State.CLOSING, State.DRAINING):
             yield from self._closing_packets(now)
-        if not self.is_alive:
-            return
+        if self.state is not State.OPEN:
+            return  # half open: whoever brought the cookie may have gone, so REPLY is all it gets
         for view, size in self._packets(now):
             self.path.on_sent(len(view))
             self._clock.on_sent(now)
             yield Burst(self.path.address, view, size)
         self._report_failures()
-        if self._protection.packets_sealed >= REKEY_PACKETS:
+        if self._protection.packets_sealed >= self._clock.rekey_packets:
             self._rekey(now)
 
     def _packets(self, now: int) -> Iterator[tuple[memoryview, int]]:
         yield from self._path_packets()
-        if (ack := self.receiver.take_ack(now)) is not None:
+        if not self._is_held_back and (ack := self.receiver.take_ack(now)) is not None:
             _, view = self._writer.packet(PacketType.ACK, ack, b"")
             yield view, len(view)
         yield from self.transmitter.datagrams(self.path, now)
@@ -351,19 +360,24 @@ class Connection:
             yield view, len(view)
         if path.challenge_due and path.nonce is not None:
             path.challenge_due = False
+            if path.budget() < CHALLENGE_SIZE:
+                return
             _, view = self._writer.packet(PacketType.CHALLENGE, None, encode_body(Challenge(path.nonce)))
             yield view, len(view)
 
     def _closing_packets(self, now: int) -> Iterator[Burst]:
         if self._close is not None and self._clock.close_due:
-            self._clock.close_due = False
-            self._clock.start_closing(now, self.transmitter.recovery.probe_timeout())
+            self._clock.on_close_sent(now, self.transmitter.recovery.probe_timeout())
             _, view = self._writer.packet(PacketType.CLOSE, None, encode_body(self._close))
+            if self.state is State.DRAINING:
+                self.state = State.CLOSED
             yield Burst(self.path.address, view, len(view))
 
     def _report_failures(self) -> None:
         for transfer_id, offset in self.transmitter.failed:
             self._events.append(SourceFailed(self.connection_id, transfer_id, offset))
         self.transmitter.failed.clear()
+
+    def _report_sent(self) -> None:
         for transfer_id in self.transmitter.transfers.take_sent():
             self._events.append(TransferSent(self.connection_id, transfer_id))

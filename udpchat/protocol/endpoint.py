@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from hmac import compare_digest
 
 from udpchat.arq.flow import WindowBudget
 from udpchat.config import Config
 from udpchat.crypto.keys import ServerKeys
 from udpchat.errors import ErrorCode
-from udpchat.protocol.acceptor import Acceptor
+from udpchat.protocol.acceptor import Acceptor, is_loopback
 from udpchat.protocol.assembly import Workshop, make_connection
 from udpchat.protocol.connection import Connection, State
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.protocol.events import ConnectionClosed, ConnectionEvent, ConnectionOpened
 from udpchat.protocol.handshake import ClientHandshake, Finished
+from udpchat.protocol.invariants import check_connection
 from udpchat.wire.packets import MAGIC, TRAILER_SIZE, PacketType
 
 HEADER_SIZE = 24
 MAGIC_BYTES = MAGIC.to_bytes(2, "big")
 TYPE_AT = 3  # byte of the packet type in the header
 MAX_REPLIES = 256  # stateless answers that wait; when there are more the oldest is forgotten
+MIN_STALE = 64  # outdated deadlines that are not worth clearing away
+AT_ONCE = 0  # a deadline that has passed
 
 
 class ServerEndpoint:
@@ -48,6 +51,8 @@ class ServerEndpoint:
         self._deadlines: dict[bytes, int] = {}
         self._heap: list[tuple[int, bytes]] = []
         self._replies: deque[tuple[Address, bytes]] = deque(maxlen=MAX_REPLIES)
+        self._host_of: dict[bytes, str] = {}  # where a connection began
+        self._per_host: Counter[str] = Counter()  # connections that began there
 
     @property
     def drops(self) -> Counter[str]:
@@ -64,19 +69,30 @@ class ServerEndpoint:
 
     def receive_burst(self, burst: Burst, now: int) -> None:
         """Datagrams from one address."""
-        data = burst.data
+        address, data, size = burst
+        if not 0 < size < len(data):
+            self._receive(data, address, now, 0)
+            return
+        connection = self.connections.get(bytes(data[8:16]))
+        if connection is not None and connection.receive_run(burst, now):
+            self._ready[connection.connection_id] = connection
+            return
+        for at in range(0, len(data), size):
+            self._receive(data[at : at + size], address, now, at)
+
+    def _receive(self, data: memoryview, address: Address, now: int, at: int) -> None:
+        """A single datagram, at this place of its burst."""
         if len(data) < HEADER_SIZE + TRAILER_SIZE or data[:2] != MAGIC_BYTES:
             self.drops["not-ours"] += 1
         elif (connection := self.connections.get(bytes(data[8:16]))) is not None:
             self._ready[connection.connection_id] = connection
-            connection.receive_burst(burst, now)
+            connection.receive_datagram(data, address, now, at)
             if self._pending and connection.connection_id in self._pending:
                 self._settle(connection)
         elif data[TYPE_AT] == PacketType.HELLO:
-            for datagram in burst.datagrams():
-                self._hello(datagram, burst.address, now)
-        elif (reset := self.acceptor.reset(data, burst.address, now)) is not None:
-            self._replies.append((burst.address, reset))
+            self._hello(data, address, now)
+        elif (reset := self.acceptor.reset(data, address, now)) is not None:
+            self._replies.append((address, reset))
 
     def handle_timeout(self, now: int) -> None:
         """Act on every deadline that has passed."""
@@ -112,7 +128,9 @@ class ServerEndpoint:
             active = still_active
 
     def next_timeout(self) -> int | None:
-        """When `handle_timeout` has something to do."""
+        """When `handle_timeout` has something to do; in the past when a drain has."""
+        if self._ready or self._replies:
+            return AT_ONCE
         heap = self._heap
         while heap and self._deadlines.get(heap[0][1]) != heap[0][0]:
             heappop(heap)
@@ -120,8 +138,14 @@ class ServerEndpoint:
 
     # -- connections ---------------------------------------------------------------------------------------------------
 
+    def _has_room(self, host: str) -> bool:
+        config = self._shop.config
+        return len(self.connections) < config.max_connections and (
+            self._per_host[host] < config.max_per_address or is_loopback(host)
+        )
+
     def _hello(self, datagram: memoryview, address: Address, now: int) -> None:
-        answer = self.acceptor.hello(datagram, address, now, self.connections.__contains__)
+        answer = self.acceptor.hello(datagram, address, now, self.connections.__contains__, self._has_room)
         if answer is None:
             return
         if isinstance(answer, tuple):
@@ -130,6 +154,8 @@ class ServerEndpoint:
             connection_id = connection.connection_id
             self.connections[connection_id] = self._ready[connection_id] = connection
             self._pending[connection_id] = ((bytes(datagram[8:16]), address), finished)
+            self._host_of[connection_id] = address[0]
+            self._per_host[address[0]] += 1
             answer = reply
         self._replies.append((address, answer))
 
@@ -145,17 +171,44 @@ class ServerEndpoint:
     def _reschedule(self, connection: Connection) -> None:
         connection_id = connection.connection_id
         if connection.state is State.CLOSED:
-            connection.release()
-            del self.connections[connection_id]
-            self._deadlines.pop(connection_id, None)
-            if (pending := self._pending.pop(connection_id, None)) is not None:
-                self.acceptor.half_open.pop(pending[0], None)
+            self._forget(connection)
             return
         deadline, scheduled = connection.next_timeout(), self._deadlines.get(connection_id)
         # A later deadline is left to the wake-up that is scheduled already: most move on with every packet.
         if deadline is not None and (scheduled is None or deadline < scheduled):
             self._deadlines[connection_id] = deadline
             heappush(self._heap, (deadline, connection_id))
+            if len(self._heap) > MIN_STALE + 2 * len(self._deadlines):
+                self._heap = [(at, name) for name, at in self._deadlines.items()]
+                heapify(self._heap)
+
+    def _forget(self, connection: Connection) -> None:
+        connection_id = connection.connection_id
+        connection.release()
+        del self.connections[connection_id]
+        self._deadlines.pop(connection_id, None)
+        if (pending := self._pending.pop(connection_id, None)) is not None:
+            self.acceptor.half_open.pop(pending[0], None)
+        host = self._host_of.pop(connection_id)
+        self._per_host[host] -= 1
+        if not self._per_host[host]:
+            del self._per_host[host]
+
+    def check_invariants(self) -> None:
+        """AssertionError when a rule is broken that must hold after every step: for simulations and tests."""
+        config = self._shop.config
+        for connection in self.connections.values():
+            check_connection(connection, config)
+        rules = {
+            "connections": len(self.connections) <= config.max_connections,
+            "half-open connections": len(self._pending) <= config.max_half_open,
+            "half-open connections that the acceptor knows": len(self.acceptor.half_open) <= len(self._pending),
+            "deadlines": len(self._heap) <= MIN_STALE + 2 * len(self.connections),
+            "hosts": sum(self._per_host.values()) == len(self._host_of) == len(self.connections),
+        }
+        for what, holds in rules.items():
+            if not holds:
+                raise AssertionError(f"too many {what}")
 
 
 class ClientEndpoint:
@@ -179,24 +232,41 @@ class ClientEndpoint:
         self._server = server
         self._shop = Workshop(config, random_bytes, WindowBudget(config.receive_window), keylog)
         self._handshake = ClientHandshake(server, config, random_bytes, token, now)
-        self._is_over = False
+        self._has_failed = False
+        self._is_ready = False  # the connection was asked for, so it may have something to send
 
     def find(self, connection_id: bytes) -> Connection | None:
         """The connection, when that is its id."""
         connection = self.connection
-        return connection if connection is not None and connection.connection_id == connection_id else None
+        if connection is None or connection.connection_id != connection_id:
+            return None
+        self._is_ready = True
+        return connection
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is left to be sent or waited for."""
+        return self._has_failed or (self.connection is not None and self.connection.state is State.CLOSED)
 
     def receive_burst(self, burst: Burst, now: int) -> None:
         """Datagrams from one address; others than the server's are dropped."""
-        if burst.address != self._server:
+        address, data, size = burst
+        if not 0 < size < len(data):
+            self._receive(data, address, now, 0)
+        elif address != self._server or self.connection is None or not self.connection.receive_run(burst, now):
+            for at in range(0, len(data), size):
+                self._receive(data[at : at + size], address, now, at)
+
+    def _receive(self, data: memoryview, address: Address, now: int, at: int) -> None:
+        """A single datagram, at this place of its burst."""
+        if address != self._server:
             self.drops["wrong-address"] += 1
         elif self.connection is None:
-            for datagram in burst.datagrams():
-                self._receive_handshake(datagram, now)
-        elif not self._is_reset(burst.data):
-            self.connection.receive_burst(burst, now)
-        else:
+            self._receive_handshake(data, now)
+        elif self._is_reset(data):
             self.connection.abandon(ErrorCode.INTERNAL, "the server has restarted", remote=True)
+        else:
+            self.connection.receive_datagram(data, address, now, at)
 
     def handle_timeout(self, now: int) -> None:
         """Act on every deadline that has passed."""
@@ -204,8 +274,8 @@ class ClientEndpoint:
             self.connection.handle_timeout(now)
             return
         self._handshake.handle_timeout(now)
-        if self._handshake.failure is not None and not self._is_over:
-            self._is_over = True
+        if self._handshake.failure is not None and not self._has_failed:
+            self._has_failed = True
             closed = ConnectionClosed(b"", ErrorCode.IDLE_TIMEOUT, self._handshake.failure, remote=False)
             self._shop.events.append(closed)
 
@@ -217,12 +287,20 @@ class ClientEndpoint:
         """All that may go out now."""
         if self.connection is not None:
             yield from self.connection.datagrams_to_send(now)
+            self._is_ready = False
         elif (hello := self._handshake.datagram_to_send(now)) is not None:
             yield Burst(self._server, memoryview(hello), len(hello))
 
     def next_timeout(self) -> int | None:
-        """When `handle_timeout` has something to do."""
-        return self._handshake.next_timeout() if self.connection is None else self.connection.next_timeout()
+        """When `handle_timeout` has something to do; in the past when a drain has."""
+        if self.connection is None:
+            return self._handshake.next_timeout()
+        return AT_ONCE if self._is_ready else self.connection.next_timeout()
+
+    def check_invariants(self) -> None:
+        """AssertionError when a rule is broken that must hold after every step: for simulations and tests."""
+        if self.connection is not None:
+            check_connection(self.connection, self._shop.config)
 
     def _receive_handshake(self, datagram: memoryview, now: int) -> None:
         if (reason := self._handshake.receive_datagram(datagram, now)) is not None:

@@ -82,11 +82,5 @@ class AddressChanged:
 
 
 ConnectionEvent: TypeAlias = (
-    ConnectionOpened
-    | ConnectionClosed
-    | RecordReceived
-    | DataReceived
-    | TransferSent
-    | SourceFailed
-    | AddressChanged
+    ConnectionOpened | ConnectionClosed | RecordReceived | DataReceived | TransferSent | SourceFailed | AddressChanged
 )

@@ -11,7 +11,18 @@ from udpchat.crypto.noise import NoiseInitiator
 from udpchat.errors import AuthenticationError, DecodeError
 from udpchat.protocol.assembly import Agreement
 from udpchat.protocol.datagrams import Address
-from udpchat.wire.codec import Cookie, Hello, Params, Reply, Version, checksum_fits, decode, decode_params, encode_handshake
+from udpchat.wire.codec import (
+    Cookie,
+    Hello,
+    Params,
+    Reply,
+    UnknownVersionError,
+    Version,
+    checksum_fits,
+    decode,
+    decode_params,
+    encode_handshake,
+)
 from udpchat.wire.packets import VERSION, Feature, Flag, Mode, PacketType
 
 FEATURES = Feature.FILES
@@ -112,10 +123,24 @@ class ClientHandshake:
                     self._on_version(version, now)
                 case _:
                     return "unexpected"
+        except UnknownVersionError as error:
+            return self._on_other_version(error, datagram, now)
         except DecodeError as error:
             return error.reason
         except AuthenticationError:
             return "not-authentic"
+        return None
+
+    def _on_other_version(self, error: UnknownVersionError, datagram: memoryview, now: int) -> str | None:
+        """VERSION keeps its layout in all versions: read it as one of ours."""
+        if error.packet_type != PacketType.VERSION or error.connection_id != self.attempt_id:
+            return error.reason
+        try:
+            packet = decode(bytes(datagram[:2]) + bytes([VERSION]) + bytes(datagram[3:]))
+        except DecodeError as other:
+            return other.reason
+        if isinstance(packet.clear, Version):
+            self._on_version(packet.clear, now)
         return None
 
     def _on_cookie(self, cookie: bytes) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from udpchat.protocol.datagrams import Address
 
 AMPLIFICATION = 3  # bytes sent for each byte received, until the address has answered (RFC 9000 section 8.1)
+UNLIMITED = 1 << 62  # bytes: the address is proved
+CHALLENGES = 3  # sent to an address, one probe timeout apart, before it is given up (RFC 9000 section 8.2.4)
 
 
 class Path:
@@ -13,6 +15,21 @@ class Path:
     A move to another address is believed only after it has answered a challenge; until then few bytes go there, and
     when no answer comes the last proved address is taken again.
     """
+
+    __slots__ = (
+        "_interval",
+        "_proved",
+        "_received",
+        "_retries",
+        "_sent",
+        "address",
+        "challenge_due",
+        "deadline",
+        "is_validated",
+        "may_move",
+        "nonce",
+        "response_due",
+    )
 
     def __init__(self, address: Address, *, is_validated: bool, may_move: bool) -> None:
         self.address = address
@@ -25,6 +42,8 @@ class Path:
         self._proved = address
         self._received = 0
         self._sent = 0
+        self._interval = 0
+        self._retries = 0
 
     def on_received(self, size: int) -> None:
         """Count bytes of authenticated datagrams from the present address."""
@@ -36,10 +55,13 @@ class Path:
 
     def budget(self) -> int:
         """Bytes that may be sent now."""
-        return 1 << 62 if self.is_validated else AMPLIFICATION * self._received - self._sent
+        return UNLIMITED if self.is_validated else AMPLIFICATION * self._received - self._sent
 
-    def move(self, address: Address, nonce: bytes, deadline: int) -> bool:
-        """The newest authenticated packet came from address; True when it is on another host than before."""
+    def move(self, address: Address, nonce: bytes, now: int, interval: int) -> bool:
+        """The newest authenticated packet came from address; True when it is on another host than before.
+
+        nonce: of the challenge to send there. interval: after which it is sent again [us].
+        """
         if self.is_validated:
             self._proved = self.address
         other_host = address[0] != self.address[0]
@@ -49,20 +71,25 @@ class Path:
             self._settle()
             return other_host
         self.is_validated = False
-        self.nonce, self.challenge_due, self.deadline = nonce, True, deadline
+        self.nonce, self.challenge_due, self.deadline = nonce, True, now + interval
+        self._interval, self._retries = interval, CHALLENGES - 1
         return other_host
 
-    def on_response(self, nonce: bytes) -> bool:
-        """True when this answers the challenge: the address is proved."""
-        if self.is_validated or nonce != self.nonce:
+    def on_response(self, nonce: bytes, address: Address) -> bool:
+        """True when this answers the challenge from where it was sent to: the address is proved."""
+        if self.is_validated or nonce != self.nonce or address != self.address:
             return False
         self._proved = self.address
         self._settle()
         return True
 
     def on_timeout(self, now: int) -> bool:
-        """True when the challenge went unanswered: back at the last proved address."""
+        """Challenge again; True when that was in vain: back at the last proved address."""
         if self.deadline is None or now < self.deadline:
+            return False
+        if self._retries:
+            self._retries -= 1
+            self.challenge_due, self.deadline = True, now + self._interval
             return False
         self.address = self._proved
         self._settle()

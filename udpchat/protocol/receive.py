@@ -51,7 +51,8 @@ class Receiver:
 
     def forget(self, transfer_id: int) -> None:
         """Drop further DATA of this transfer; one that is unknown is ignored."""
-        self._transfers.pop(transfer_id, None)
+        if self._transfers.pop(transfer_id, None) is not None and not self._transfers:
+            self.window.shrink()  # nothing large is expected: others may grow
 
     def find(self, transfer_id: int) -> ReceiveTransfer | None:
         """The state of a transfer that is being received."""
@@ -59,12 +60,17 @@ class Receiver:
 
     # -- packets, opened and not seen before ---------------------------------------------------------------------------
 
-    def on_data(self, data: Data, chunks: memoryview, now: int) -> None:
-        """A run of file bytes. ProtocolViolationError when it lies outside the file or the credit."""
+    def may_take(self, transfer_id: int, stop: int) -> bool:
+        """False when bytes of this transfer up to stop would break a rule."""
+        transfer = self._transfers.get(transfer_id)
+        return transfer is None or stop <= transfer.limit
+
+    def on_data(self, data: Data, chunks: memoryview, now: int, count: int = 1) -> None:
+        """A run of file bytes from count packets. ProtocolViolationError outside the file or the credit."""
         self.window.on_received(len(chunks), now)
         transfer = self._transfers.get(data.transfer_id)
         if transfer is None:
-            self.drops["unknown-transfer"] += 1
+            self.drops["unknown-transfer"] += count
             return
         offset = data.offset
         for start, stop in transfer.receive(offset, len(chunks)):
@@ -102,5 +108,3 @@ class Receiver:
             window=self.window.window,
             ranges=content.ranges,
         )
-
-

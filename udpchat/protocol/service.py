@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from udpchat.errors import ErrorCode, StorageError, UsageError
@@ -12,9 +12,9 @@ from udpchat.protocol.datagrams import Burst
 from udpchat.protocol.events import ConnectionEvent, RecordReceived
 from udpchat.protocol.members import Members
 from udpchat.protocol.ports import NO_REQUEST, Result, StoreRequest, number_request
-from udpchat.wire.records import Record, Refused, Unsupported, UnknownRecord, encode_record
+from udpchat.wire.records import Record, Refused, UnknownRecord, Unsupported, encode_record
 
-MAX_RECORD_TYPE = 255
+AT_ONCE = 0  # a deadline that has passed
 
 Answer = Callable[[Any, int], None]  # what to do with the result of a store request, and when it came
 
@@ -28,11 +28,12 @@ class Endpoint(Protocol):
     def next_event(self) -> ConnectionEvent | None: ...  # noqa: D102
     def datagrams_to_send(self, now: int) -> Iterator[Burst]: ...  # noqa: D102
     def next_timeout(self) -> int | None: ...  # noqa: D102
+    def check_invariants(self) -> None: ...  # noqa: D102
     def find(self, connection_id: bytes) -> Connection | None: ...  # noqa: D102
 
 
 class Service(Protocol):
-    """A part of the application on top of connections: chat, files. Pure; what it needs of the world it asks its desk."""
+    """A part of the application above connections: chat, files. Pure: what it needs of the world it asks its desk."""
 
     handles: frozenset[type]  # classes of the records it takes
 
@@ -63,6 +64,13 @@ class Desk:
     def refuse(self, received: RecordReceived, code: ErrorCode, text: str) -> None:
         """Answer a request with no, and why."""
         self.send(received.connection_id, Refused(code, text), received.request_id)
+
+    def send_list(self, received: RecordReceived, records: Iterable[Record]) -> None:
+        """Answer a request with many records, which leave as the channel of long answers empties; or refuse it."""
+        if (connection := self.endpoint.find(received.connection_id)) is not None:
+            encoded = (encode_record(record, received.request_id) for record in records)
+            if not connection.send_list(encoded):
+                self.refuse(received, ErrorCode.TOO_MANY_REQUESTS, "too many lists are being sent; wait for them")
 
     def broadcast(self, record: Record, *, but: bytes = b"") -> None:
         """Send a record to everybody who has joined, but to one connection."""
@@ -124,8 +132,12 @@ class Host:
         self.dispatch(now)
 
     def next_timeout(self) -> int | None:
-        """When `handle_timeout` has something to do."""
-        return self.endpoint.next_timeout()
+        """When `handle_timeout` has something to do; in the past when an event or a datagram is waiting."""
+        return AT_ONCE if self.desk.outbox else self.endpoint.next_timeout()
+
+    def check_invariants(self) -> None:
+        """AssertionError when a rule is broken that must hold after every step: for simulations and tests."""
+        self.endpoint.check_invariants()
 
     def on_too_large(self, burst: Burst) -> None:
         """The system refused datagrams of this size (EMSGSIZE)."""
@@ -154,7 +166,7 @@ class Host:
         service = self._by_record.get(type(record))
         if service is not None:
             service.on_record(received, now)
-        elif isinstance(record, UnknownRecord) and record.record_type <= MAX_RECORD_TYPE:
+        elif isinstance(record, UnknownRecord):
             self.desk.send(received.connection_id, Unsupported(record.record_type), received.request_id)
-
-
+        elif (connection := self.endpoint.find(received.connection_id)) is not None:
+            connection.receiver.drops["unexpected-record"] += 1  # it is for the other end

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
-from udpchat.arq.channels import SendChannel
 from udpchat.arq.in_flight import Kind, SentRun
 from udpchat.arq.mtu import PathMtu
 from udpchat.arq.recovery import AckReport, Outcome, Recovery
-from udpchat.config import BASE_DATAGRAM, CHANNEL_COUNT, INITIAL_RECEIVE_WINDOW, MAX_BURST, MAX_BURST_SEGMENTS, MILLISECOND
-from udpchat.errors import ErrorCode, ProtocolViolationError
+from udpchat.config import (
+    BASE_DATAGRAM,
+    CHANNEL_COUNT,
+    INITIAL_RECEIVE_WINDOW,
+    MAX_BURST,
+    MAX_BURST_SEGMENTS,
+    MILLISECOND,
+)
+from udpchat.protocol.messages import OutgoingMessages
 from udpchat.protocol.outgoing import OutgoingTransfers
 from udpchat.protocol.path import Path
 from udpchat.protocol.writer import DATA_OVERHEAD, MESSAGE_OVERHEAD, BlockSource, PacketWriter
@@ -26,28 +33,22 @@ Sent = tuple[memoryview, int]  # datagrams one after another, bytes of each
 class Transmitter:
     """Sends messages before file bytes, file bytes as the windows and the pacer allow, and repeats what is lost."""
 
-    def __init__(self, writer: PacketWriter, recovery: Recovery, mtu: PathMtu, max_transfers: int, max_queue: int) -> None:
+    def __init__(
+        self, writer: PacketWriter, recovery: Recovery, mtu: PathMtu, messages: OutgoingMessages, max_transfers: int
+    ) -> None:
         self.recovery = recovery
         self.mtu = mtu
-        self.channels = tuple(SendChannel() for _ in range(CHANNEL_COUNT))
+        self.messages = messages
         self.transfers = OutgoingTransfers(max_transfers)
         self.peer_window = INITIAL_RECEIVE_WINDOW
         self.failed: list[tuple[int, int]] = []  # transfer id, offset at which its source gave too little
         self.ping_due = False
         self.copies_sent = 0
         self._writer = writer
-        self._max_queue = max_queue
         self._last_message: tuple[int, SentRun] | None = None  # deadline of its copy, what it carried
         self._pacing_deadline: int | None = None
 
     # -- input ---------------------------------------------------------------------------------------------------------
-
-    def queue_record(self, channel: int, encoded: bytes) -> None:
-        """Send bytes on a message channel. ProtocolViolationError when the peer has long taken none."""
-        queue = self.channels[channel]
-        if queue.queued + len(encoded) > self._max_queue:
-            raise ProtocolViolationError(ErrorCode.TOO_SLOW, "the other end does not take its messages")
-        queue.write(encoded)
 
     def on_ack(self, report: AckReport, window: int, now: int) -> Outcome:
         """An ACK came in: settle what it covers, queue again what it shows to be lost."""
@@ -55,12 +56,12 @@ class Transmitter:
         self.peer_window = window
         for run in outcome.acked:
             self._on_acked(run)
-        self._on_lost(outcome.lost, now)
+        self._on_lost(outcome.lost)
         return outcome
 
     def on_timeout(self, now: int) -> None:
         """Timers of loss recovery; a call that comes early does nothing."""
-        self._on_lost(self.recovery.on_timeout(now).lost, now)
+        self._on_lost(self.recovery.on_timeout(now).lost)
 
     def on_too_large(self, size: int) -> None:
         """The system refused a datagram of this size [bytes]."""
@@ -73,10 +74,13 @@ class Transmitter:
         self.recovery.on_new_path(now)
         self._follow_mtu()
 
-    def next_timeout(self) -> int | None:
-        """The earliest of all that this half waits for."""
+    def next_timeout(self, path: Path) -> int | None:
+        """The earliest of all that this half waits for; what the path does not let it send it does not wait for."""
+        if path.budget() < self.mtu.datagram_size:
+            return self.recovery.next_timeout()
         copy = self._last_message[0] if self._last_message is not None else None
-        deadlines = (self.recovery.next_timeout(), copy, self._pacing_deadline, self.mtu.next_timeout())
+        search = self.mtu.next_timeout() if path.is_validated else None
+        deadlines = (self.recovery.next_timeout(), copy, self._pacing_deadline, search)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def _on_acked(self, run: SentRun) -> None:
@@ -85,7 +89,8 @@ class Transmitter:
                 self.transfers.on_acked(run)
                 self.mtu.on_packet_acked(run.size)
             case Kind.MESSAGE:
-                self.channels[run.stream].on_acked(run.offset, run.length)
+                self.messages.channels[run.stream].on_acked(run.offset, run.length)
+                self.mtu.on_packet_acked(run.size)
                 last = self._last_message
                 if last is not None and run.first <= last[1].first < run.stop:
                     self._last_message = None
@@ -93,14 +98,15 @@ class Transmitter:
                 self.mtu.on_probe_acked(run.size)
                 self._follow_mtu()
 
-    def _on_lost(self, lost: list[SentRun], now: int) -> None:
+    def _on_lost(self, lost: list[SentRun]) -> None:
         for run in lost:
             match run.kind:
                 case Kind.DATA:
                     self.transfers.on_lost(run)
                     self.mtu.on_packets_lost(run.size, run.count)
                 case Kind.MESSAGE:
-                    self.channels[run.stream].on_lost(run.offset, run.length)
+                    self.messages.channels[run.stream].on_lost(run.offset, run.length)
+                    self.mtu.on_packets_lost(run.size, run.count)
                 case Kind.PROBE:
                     self.mtu.on_probe_lost(run.size)
         if lost:
@@ -117,18 +123,19 @@ class Transmitter:
         for packets in (
             self._probe_timeout_packets(now),
             *(self._messages(channel, now) for channel in range(CHANNEL_COUNT)),
-            self._single_packets(now),
+            self._single_packets(path, now),
             self._data(path, now),
         ):
             while path.budget() >= self.mtu.datagram_size and (sent := next(packets, None)) is not None:
                 yield sent
 
-    def _single_packets(self, now: int) -> Iterator[Sent]:
+    def _single_packets(self, path: Path, now: int) -> Iterator[Sent]:
         yield from self._message_copy(now)
         if self.ping_due:
             self.ping_due = False
             yield self._ping(now)
-        yield from self._mtu_probe(now)
+        if path.is_validated:  # a probe is larger than the budget that was looked at
+            yield from self._mtu_probe(now)
 
     def _record(self, run: SentRun, now: int) -> None:
         self.recovery.on_sent(run, now)
@@ -136,8 +143,10 @@ class Transmitter:
     def _probe_timeout_packets(self, now: int) -> Iterator[Sent]:
         """The peer is silent: send what it misses most, or a PING, although the window may be full."""
         recovery = self.recovery
-        candidates = [run for run in recovery.in_flight if run.kind in (Kind.DATA, Kind.MESSAGE)]
-        chosen = candidates[: recovery.probes_due] if recovery.probes_due else []
+        if not recovery.probes_due:
+            return
+        repeatable = (run for run in recovery.in_flight if run.kind in (Kind.DATA, Kind.MESSAGE))
+        chosen = list(islice(repeatable, recovery.probes_due))
         while recovery.probes_due > 0:
             recovery.probes_due -= 1
             run = chosen.pop(0) if chosen else None
@@ -147,7 +156,9 @@ class Transmitter:
     def _again(self, run: SentRun, now: int) -> Sent | None:
         """One packet with content of another, under a new number, small enough for any path (RFC 8899 section 4.3)."""
         if run.kind is Kind.MESSAGE:
-            content = self.channels[run.stream].peek(run.offset, min(run.length, BASE_DATAGRAM - MESSAGE_OVERHEAD))
+            content = self.messages.channels[run.stream].peek(
+                run.offset, min(run.length, BASE_DATAGRAM - MESSAGE_OVERHEAD)
+            )
             return self._message(run.stream, run.offset, content, now, copy=True) if content else None
         source = self.transfers.source(run.stream)
         if source is None:
@@ -156,19 +167,15 @@ class Transmitter:
         return self._burst(run.stream, source, run.offset, length, length, now, copy=True)
 
     def _messages(self, channel: int, now: int) -> Iterator[Sent]:
-        queue, recovery = self.channels[channel], self.recovery
-        size = self.mtu.datagram_size
+        messages, recovery, size = self.messages, self.recovery, self.mtu.datagram_size
         reserve = MESSAGE_RESERVE * size if channel == 0 else 0
         while recovery.window_left() + reserve >= size:
-            fragment = queue.next_fragment(size - MESSAGE_OVERHEAD)
+            fragment = messages.next_fragment(channel, size - MESSAGE_OVERHEAD)
             if fragment is None:
                 return
-            offset, data, _ = fragment
-            yield self._message(channel, offset, data, now)
+            yield self._message(channel, *fragment, now)
 
-    def _message(
-        self, channel: int, offset: int, data: bytes | memoryview, now: int, *, copy: bool = False
-    ) -> Sent:
+    def _message(self, channel: int, offset: int, data: bytes | memoryview, now: int, *, copy: bool = False) -> Sent:
         number, view = self._writer.packet(PacketType.MSG, Message(channel, offset), data)
         size = len(view)
         run = SentRun(number, 1, now, size, size, Kind.MESSAGE, channel, offset, len(data), len(data), copy=copy)
@@ -227,7 +234,15 @@ class Transmitter:
         recovery.mark_app_limited()
 
     def _burst(
-        self, transfer_id: int, source: BlockSource, offset: int, length: int, chunk: int, now: int, *, copy: bool = False
+        self,
+        transfer_id: int,
+        source: BlockSource,
+        offset: int,
+        length: int,
+        chunk: int,
+        now: int,
+        *,
+        copy: bool = False,
     ) -> Sent | None:
         burst = self._writer.data_burst(source, transfer_id, offset, length, chunk)
         if burst is None:
@@ -238,7 +253,19 @@ class Transmitter:
         stride = chunk + DATA_OVERHEAD
         last = len(view) - (count - 1) * stride
         self._record(
-            SentRun(first, count, now, stride if count > 1 else last, last, Kind.DATA, transfer_id, offset, length, chunk, copy=copy),
+            SentRun(
+                first,
+                count,
+                now,
+                stride if count > 1 else last,
+                last,
+                Kind.DATA,
+                transfer_id,
+                offset,
+                length,
+                chunk,
+                copy=copy,
+            ),
             now,
         )
         return view, stride

@@ -269,7 +269,7 @@ class Flow:
 
     # -- ACKs
 
-    def on_ack(self, position: int, largest: int, arrival: int, now: int) -> None:
+    def on_ack(self, position: int, largest: int, arrival: int, now: int) -> None:  # noqa: PLR0915
         if self.finished is not None:
             return
         new = self.receiver.log[self.log_position : position]

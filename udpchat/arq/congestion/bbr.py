@@ -57,16 +57,16 @@ class Bbr:
         """Take one ACK into the model and set window and rate by it."""
         path, strategy = self._path, self._strategy
         if isinstance(strategy, Startup):
-            span, shortest = max(MINIMUM_TRAIN, path.min_rtt // TRAIN_SHARE), 0
+            train = max(MINIMUM_TRAIN, path.min_rtt // TRAIN_SHARE)
+            round_ended, rate = path.update(sample, span=train, shortest=0, silence=path.min_rtt // 2)
         else:
             span = path.round_time
-            shortest = span // TRUSTED_SHARE
-        round_ended, rate = path.update(sample, span, shortest)
+            round_ended, rate = path.update(sample, span=span, shortest=span // TRUSTED_SHARE, silence=2 * span)
         if 0 < path.min_rtt < SHORT_RTT and not isinstance(strategy, ShortPath):
             self._strategy = strategy = ShortPath(path)
         match strategy:
             case Startup():
-                strategy.on_ack(sample, path, rate, round_ended=round_ended)
+                strategy.on_ack(path, rate, round_ended=round_ended)
                 if strategy.is_done:
                     self._strategy = Cycle(path, sample.now)
             case Cycle():

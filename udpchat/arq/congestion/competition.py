@@ -9,7 +9,8 @@ from udpchat.arq.congestion.cubic import Cubic
 from udpchat.arq.congestion.path import Path
 from udpchat.config import SECOND
 
-LOOK_INTERVAL: Final = 5 * SECOND  # after which we look whether the other flow is still there
+LOOK_INTERVAL: Final = 5 * SECOND  # at least, between two looks whether the other flow is still there
+LOOK_DISTANCE: Final = 32  # round trips, queue included, between two looks: each costs two of them
 LOOK_ROUNDS: Final = 2
 LOOK_WINDOW: Final = (1, 2)  # of the BDP: with so little of ours, a queue is theirs
 MINIMUM_WINDOW_PACKETS: Final = 4
@@ -24,7 +25,7 @@ class Competition:
         window = path.bandwidth * path.last_round.min_rtt // SECOND
         self._cubic = Cubic(path.datagram_size)
         self._cubic.enter_avoidance(max(window, MINIMUM_WINDOW_PACKETS * path.datagram_size))
-        self._look_at = now + LOOK_INTERVAL
+        self._look_at = now + _look_interval(path)
         self._rounds = 0  # of the current look; 0 is none
         self.is_over = False
 
@@ -38,7 +39,7 @@ class Competition:
             self.is_over = True
         elif self._rounds > LOOK_ROUNDS:
             self._rounds = 0
-            self._look_at = sample.now + LOOK_INTERVAL
+            self._look_at = sample.now + _look_interval(path)
         elif self._rounds or sample.now >= self._look_at:
             self._rounds += 1
 
@@ -69,3 +70,7 @@ class Competition:
     def set_datagram_size(self, size: int) -> None:
         """Count in datagrams of size bytes."""
         self._cubic.set_datagram_size(size)
+
+
+def _look_interval(path: Path) -> int:
+    return max(LOOK_INTERVAL, LOOK_DISTANCE * path.last_round.min_rtt)

@@ -68,7 +68,7 @@ class Cubic(WindowController):
         # K = cbrt((W_max - cwnd) / C) in seconds, windows in segments (RFC 9438 figure 2).
         self._time_to_plateau = cube_root((self._plateau - window) * whole * SECOND**3 // (part * self._datagram_size))
 
-    def _reduce(self, now: int) -> None:
+    def _reduce(self) -> None:
         window = self.congestion_window
         part, whole = BETA
         # Fast convergence (RFC 9438 section 4.7): a flow that loses below its plateau gives room to a new one.
@@ -77,6 +77,6 @@ class Cubic(WindowController):
         self.congestion_window = self._threshold
         self._epoch_start = NO_EPOCH
 
-    def _on_unused_window(self, now: int) -> None:
+    def _on_unused_window(self) -> None:
         # Time without anything to send is no time on the curve (RFC 9438 section 5.8).
         self._epoch_start = NO_EPOCH

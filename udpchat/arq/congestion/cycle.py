@@ -23,7 +23,7 @@ DRAINED: Final = 103  # percent of the BDP in flight: received and not yet ackno
 FEW_PACKETS: Final = 4
 DRAIN_BYTES: Final = 3 * MAX_DATAGRAM_IPV4
 PROBE_HEADROOM: Final = 12  # of the BDP above the gain: packets received and not yet acknowledged
-MAX_WINDOW: Final = 140  # of the BDP: no probe overflows a queue of half a BDP
+MAX_WINDOW: Final = 130  # of the BDP: no probe overflows a queue of half a BDP or ten packets
 CRUISE_WINDOW: Final = 125
 EMPTY_WINDOW: Final = 50  # low enough to see whether the queue is ours
 SLACK_PACKETS: Final = 3  # in every window: bursts, and paths shorter than a packet
@@ -128,7 +128,7 @@ class Cycle:
             path.forget_bandwidth(max(self._slow_rounds))
             self._slow_rounds = []
             self._enter(Phase.DRAIN, now)
-        elif self._queued_rounds >= CONTESTED_ROUNDS or now - path.min_rtt_seen_at > RTT_CHECK:
+        elif self._queued_rounds >= CONTESTED_ROUNDS or now - path.rtt.seen_at > RTT_CHECK:
             self._enter(Phase.EMPTY, now)
 
     def _drain(self, sample: AckSample, path: Path, elapsed: int) -> None:

@@ -1,4 +1,4 @@
-"""Windowed maximum and minimum, and the delivery rate by the receiver's clock."""
+"""Largest value of late, smallest RTT of late, and the delivery rate by the receiver's clock."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from udpchat.config import MILLISECOND, SECOND
 POINTS_PER_SPAN: Final = 64  # kept by one DeliveryRate; ACKs closer together are merged
 MAX_POINTS: Final = 2 * POINTS_PER_SPAN
 MINIMUM_SPAN: Final = 1 * MILLISECOND  # a shorter span measures the scheduler: it counts as this long
-SILENCE: Final = 2 * MILLISECOND  # a pause in sending of a span and this starts a new train
-BATCH_TIME: Final = 2 * MILLISECOND  # packets that arrive at one tick of a coarse clock took at most so long
+BATCH_TIME: Final = 2 * MILLISECOND  # packets that one ACK covers took at most so long, or half the silence
 BATCH_SIZE: Final = 4_800  # bytes: four datagrams; fewer say nothing
+RTT_LIFETIME: Final = 10 * SECOND  # after which an RTT no longer seen is forgotten (BBR draft, MinRTTFilterLen)
+RECENT_SAMPLES: Final = 4  # RTT samples of which the smallest is free of jitter
 
 
 class WindowedMax:
@@ -45,10 +46,43 @@ class WindowedMax:
         return self._values[0][1] if self._values else 0
 
 
+class SmallestRtt:
+    """Smallest RTT of the path [us]; forgotten when nothing near it was seen for 10 s."""
+
+    __slots__ = ("_candidate", "_recent", "seen_at", "value")
+
+    def __init__(self, now: int) -> None:
+        self.value = 0  # before the first sample
+        self.seen_at = now  # when an RTT near it was last measured
+        self._candidate = 0  # smallest since then
+        self._recent: deque[int] = deque(maxlen=RECENT_SAMPLES)
+
+    @property
+    def queue_delay(self) -> int:
+        """RTT above the smallest just now, without jitter [us]."""
+        return min(self._recent, default=self.value) - self.value
+
+    def add(self, rtt: int, slack: int, now: int) -> None:
+        """Take in one sample; up to slack us above the smallest is near it."""
+        self._recent.append(rtt)
+        if not self.value or rtt < self.value:
+            self.value = rtt
+        if rtt <= self.value + slack:
+            self.seen_at = now
+            self._candidate = 0
+        elif not self._candidate or rtt < self._candidate:
+            self._candidate = rtt
+        if self._candidate and now - self.seen_at > RTT_LIFETIME:
+            self.value = self._candidate
+            self.seen_at = now
+            self._candidate = 0
+
+
 class RateSample(NamedTuple):
-    """Bytes per second that arrived over `span` us of the receiver's clock; sent within `send_span` us of ours."""
+    """Bytes per second: size bytes arrived over span us of the receiver's clock, sent within send_span us of ours."""
 
     rate: int
+    size: int
     span: int
     send_span: int
 
@@ -62,23 +96,25 @@ class DeliveryRate:
     __slots__ = ("_points", "_train_start")
 
     def __init__(self) -> None:
-        self._train_start = 0  # bytes delivered before the first of the points
+        self._train_start = (0, 0)  # bytes delivered before the first of the points, and when that was sent
         self._points: deque[tuple[int, int, int]] = deque()  # (arrival, delivered, sent_at)
 
-    def add(self, sample: AckSample, span: int) -> RateSample | None:
+    def add(self, sample: AckSample, span: int, silence: int) -> RateSample | None:
         """The rate over about the newest `span` us, or None when nothing new arrived.
 
-        While all arrived at one tick of the receiver's clock, the rate is what must at least be true."""
+        A pause in sending of more than silence us starts a new train of packets. While all of it arrived at one tick of
+        the receiver's clock (or the ACKs before were lost), the rate is a cautious guess.
+        """
         points = self._points
         if sample.largest_acked < 0:
             if points and sample.acked_bytes:
                 points[-1] = (points[-1][0], sample.delivered, points[-1][2])
             return None
         point = (sample.arrival, sample.delivered, sample.largest_sent_at)
-        if points and point[2] - points[-1][2] > span + SILENCE:
+        if points and point[2] - points[-1][2] > silence:
             points.clear()
         if not points:
-            self._train_start = sample.delivered - sample.acked_bytes
+            self._train_start = (sample.delivered - sample.acked_bytes, sample.largest_sent_at)
         if points and point[0] <= points[-1][0]:
             points[-1] = (points[-1][0], point[1], point[2])
         elif len(points) > 1 and (point[0] - points[-2][0]) * POINTS_PER_SPAN < span:
@@ -91,7 +127,10 @@ class DeliveryRate:
         first, last = points[0], points[-1]
         elapsed = last[0] - first[0]
         if not elapsed:
-            size = last[1] - self._train_start
-            return RateSample(size * SECOND // BATCH_TIME, 0, 0) if size >= BATCH_SIZE else None
-        rate = (last[1] - first[1]) * SECOND // max(elapsed, MINIMUM_SPAN)
-        return RateSample(min(rate, MAX_PACING_RATE), elapsed, last[2] - first[2])
+            size, send_span = last[1] - self._train_start[0], last[2] - self._train_start[1]
+            rate = size * SECOND // max(BATCH_TIME, silence // 2, send_span)
+            return RateSample(rate, size, 0, send_span) if size >= BATCH_SIZE else None
+        size, send_span = last[1] - first[1], last[2] - first[2]
+        # Nothing arrives faster than it is sent for long: what seems so is a receiver that was late, or that lies.
+        rate = size * SECOND // max(elapsed, send_span, MINIMUM_SPAN)
+        return RateSample(min(rate, MAX_PACING_RATE), size, elapsed, send_span)

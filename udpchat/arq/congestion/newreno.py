@@ -18,7 +18,7 @@ class NewReno(WindowController):
     def _grow(self, sample: AckSample) -> None:
         self.congestion_window += self._datagram_size * sample.acked_bytes // self.congestion_window
 
-    def _reduce(self, now: int) -> None:
+    def _reduce(self) -> None:
         part, whole = LOSS_REDUCTION
         self._threshold = self.congestion_window * part // whole
         self.congestion_window = max(self._threshold, self._minimum_window)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from math import isqrt
 from typing import Final
 
 from udpchat.arq.congestion.base import AckSample
-from udpchat.arq.congestion.filters import DeliveryRate, RateSample, WindowedMax
+from udpchat.arq.congestion.filters import DeliveryRate, RateSample, SmallestRtt, WindowedMax
 from udpchat.config import MILLISECOND, SECOND
 
 BANDWIDTH_ROUNDS: Final = 10  # over which the bandwidth is a maximum (BBR draft, 2 cycles)
 MINIMUM_ROUND: Final = 8 * MILLISECOND  # a shorter span of arrivals says more about schedulers than about the path
-RTT_LIFETIME: Final = 10 * SECOND  # after which an RTT no longer seen is forgotten (BBR draft, MinRTTFilterLen)
 SLACK_PACKETS: Final = 2  # queue that is noise: a pacing burst
 SLACK_SHARE: Final = 8  # or this part of min_rtt
-RECENT_SAMPLES: Final = 4  # RTT samples of which the smallest is free of jitter
 MILLION: Final = 1_000_000
 LOSS_MADE_UP: Final = 90  # percent of the random loss: all of it would never come down again
 MAX_LOSS: Final = 200_000  # parts per million of random loss that are made up for
@@ -39,8 +36,7 @@ class Path:
 
     def __init__(self, datagram_size: int, now: int) -> None:
         self.datagram_size = datagram_size
-        self.min_rtt = 0
-        self.min_rtt_seen_at = now  # when an RTT near min_rtt was last measured
+        self.rtt = SmallestRtt(now)
         self.round_count = 0
         self.last_round = Round()
         self._round = Round()
@@ -50,8 +46,6 @@ class Path:
         self._bandwidth = WindowedMax(BANDWIDTH_ROUNDS)
         self.made_up_loss = 0  # parts per million to send on top of the bandwidth
         self._losses = (0, 0)  # (acked, lost) bytes of rounds without a queue, fading
-        self._recent_rtts: deque[int] = deque(maxlen=RECENT_SAMPLES)
-        self._rtt_candidate = 0  # smallest RTT since min_rtt was last seen
 
     @property
     def bandwidth(self) -> int:
@@ -81,22 +75,29 @@ class Path:
         return self.last_round.min_rtt > self.min_rtt + self.slack
 
     @property
-    def queue_delay(self) -> int:
-        """RTT above min_rtt just now, without jitter [us]."""
-        return min(self._recent_rtts, default=self.min_rtt) - self.min_rtt
+    def min_rtt(self) -> int:
+        """Smallest RTT of late, 0 before the first sample [us]."""
+        return self.rtt.value
 
-    def update(self, sample: AckSample, span: int, shortest: int) -> tuple[bool, RateSample | None]:
+    @property
+    def queue_delay(self) -> int:
+        """RTT above min_rtt just now [us]."""
+        return self.rtt.queue_delay
+
+    def update(self, sample: AckSample, *, span: int, shortest: int, silence: int) -> tuple[bool, RateSample | None]:
         """Take in one ACK: whether a round ended with it, and the rate it showed.
 
-        The rate is taken over about span us and believed when over at least shortest us.
+        The rate is taken over about span us and believed when over at least shortest us; silence as in DeliveryRate.
         """
         current = self._round
         current.acked += sample.acked_bytes
         current.lost += sample.lost_bytes
         current.app_limited |= sample.app_limited
         if sample.latest_rtt:
-            self._take_rtt(sample.latest_rtt, sample.now)
-        rate = self._rate.add(sample, span) if sample.acked_bytes else None
+            self.rtt.add(sample.latest_rtt, self.slack, sample.now)
+            if not current.min_rtt or sample.latest_rtt < current.min_rtt:
+                current.min_rtt = sample.latest_rtt
+        rate = self._rate.add(sample, span, silence) if sample.acked_bytes else None
         if rate is not None and rate.span >= shortest:
             current.max_rate = max(current.max_rate, rate.rate)
             if not sample.app_limited or rate.rate > self._bandwidth.value:
@@ -109,22 +110,6 @@ class Path:
     def forget_bandwidth(self, rate: int) -> None:
         """Believe rate from now on: what was measured before no longer holds."""
         self._bandwidth.reset(self.round_count, rate)
-
-    def _take_rtt(self, rtt: int, now: int) -> None:
-        if not self._round.min_rtt or rtt < self._round.min_rtt:
-            self._round.min_rtt = rtt
-        self._recent_rtts.append(rtt)
-        if not self.min_rtt or rtt < self.min_rtt:
-            self.min_rtt = rtt
-        if rtt <= self.min_rtt + self.slack:
-            self.min_rtt_seen_at = now
-            self._rtt_candidate = 0
-        elif not self._rtt_candidate or rtt < self._rtt_candidate:
-            self._rtt_candidate = rtt
-        if now - self.min_rtt_seen_at > RTT_LIFETIME and self._rtt_candidate:
-            self.min_rtt = self._rtt_candidate
-            self.min_rtt_seen_at = now
-            self._rtt_candidate = 0
 
     def _end_round(self, sample: AckSample) -> None:
         last, self._round = self._round, Round()

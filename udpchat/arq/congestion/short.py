@@ -49,7 +49,7 @@ class ShortPath:
         least = FAST_WINDOW if fast else MINIMUM_WINDOW_PACKETS * path.datagram_size
         self._window = min(max(window, least), MAX_WINDOW)
 
-    def window(self, path: Path) -> int:
+    def window(self, path: Path) -> int:  # noqa: ARG002
         """Bytes that may be in flight."""
         return self._window
 

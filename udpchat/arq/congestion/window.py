@@ -46,7 +46,7 @@ class WindowController:
         """Window above which growth is slow [bytes]."""
         return self._threshold
 
-    def on_sent(self, size: int, bytes_in_flight: int, now: int) -> None:
+    def on_sent(self, size: int, bytes_in_flight: int, now: int) -> None:  # noqa: ARG002
         """Remember how full the window gets."""
         self._peak_in_flight = max(self._peak_in_flight, bytes_in_flight + size)
 
@@ -59,7 +59,7 @@ class WindowController:
             if self._is_limited_by_window(sample):
                 self._on_acked(sample)
             else:
-                self._on_unused_window(sample.now)
+                self._on_unused_window()
         if sample.largest_acked >= self._round_end:
             self._round_end = sample.next_packet_number
             self._peak_in_flight = sample.bytes_in_flight
@@ -76,7 +76,7 @@ class WindowController:
             self._recovery_start = -1
             self._before_loss = None
 
-    def on_spurious_loss(self, size: int, sent_at: int, now: int) -> None:
+    def on_spurious_loss(self, size: int, sent_at: int, now: int) -> None:  # noqa: ARG002
         """Take the last reduction back when nothing that caused it was really lost."""
         if self._before_loss is None or sent_at > self._recovery_start:
             return
@@ -126,13 +126,13 @@ class WindowController:
         self._recovery_start = now
         self._before_loss = (self.congestion_window, self._threshold)
         self._lost_in_recovery = lost_bytes
-        self._reduce(now)
+        self._reduce()
 
-    def _on_unused_window(self, now: int) -> None:
+    def _on_unused_window(self) -> None:
         """Called instead of growth while the sender has too little to send."""
 
     def _grow(self, sample: AckSample) -> None:
         raise NotImplementedError
 
-    def _reduce(self, now: int) -> None:
+    def _reduce(self) -> None:
         raise NotImplementedError

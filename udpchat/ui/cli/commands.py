@@ -8,6 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+_ELSEWHERE: Final = {  # what other programs call them
+    **dict.fromkeys(("exit", "bye", "q", "leave", "disconnect"), "quit"),
+    **dict.fromkeys(("names", "who", "list"), "users"),
+    **dict.fromkeys(("ls", "dir"), "files"),
+    **dict.fromkeys(("upload", "send"), "put"),
+    "download": "get",
+    **dict.fromkeys(("tell", "whisper", "query"), "msg"),
+    "?": "help",
+}
 _WORD: Final = re.compile(r'"([^"]*)"|(\S+)')
 
 
@@ -87,6 +96,11 @@ def parse_line(line: str, verbs: Mapping[str, Verb]) -> Text | Command | Mistake
     return Command(name.lower(), arguments)
 
 
+def unquoted(path: str) -> str:
+    """A path as it was meant: without the quotes that a terminal puts round a file dropped on it."""
+    return path[1:-1] if re.fullmatch(r"'[^']+'|\"[^\"]+\"", path) else path
+
+
 def help_lines(verbs: Mapping[str, Verb]) -> list[str]:
     """All commands, one per line."""
     width = max(len(verb.usage) for verb in verbs.values())
@@ -94,7 +108,8 @@ def help_lines(verbs: Mapping[str, Verb]) -> list[str]:
 
 
 def _unknown(name: str, verbs: Mapping[str, Verb]) -> str:
-    near = difflib.get_close_matches(name.lower(), verbs, n=1, cutoff=0.5)
+    wanted = _ELSEWHERE.get(name.lower(), name.lower())
+    near = difflib.get_close_matches(wanted, verbs, n=1)
     hint = f"did you mean {verbs[near[0]].usage}?" if near else "/help lists the commands"
     return f"there is no command /{name}; {hint} (write //{name} to say it)"
 
@@ -104,8 +119,5 @@ def _words(rest: str) -> tuple[str, ...]:
 
 
 def _split_rest(rest: str, count: int) -> tuple[str, ...]:
-    """At most count words, the last with all that follows; quotes round the last are taken off."""
-    words = rest.split(maxsplit=count - 1)
-    if count == 1 and len(words) == 1 and re.fullmatch(r"'[^']*'|\"[^\"]*\"", words[0].strip()):
-        words = [words[0].strip()[1:-1]]
-    return tuple(word.strip() for word in words if word.strip())
+    """At most count words, the last with all that follows."""
+    return tuple(word.strip() for word in rest.split(maxsplit=count - 1) if word.strip())

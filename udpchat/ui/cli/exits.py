@@ -79,7 +79,9 @@ def exit_code(error: BaseException) -> ExitCode:
 
 def refusal_code(code: int) -> ExitCode:
     """The exit code of what the server refused under an error code of the wire."""
-    return _REFUSALS.get(ErrorCode(code), ExitCode.REFUSED) if code in ErrorCode.__members__.values() else ExitCode.REFUSED
+    return (
+        _REFUSALS.get(ErrorCode(code), ExitCode.REFUSED) if code in ErrorCode.__members__.values() else ExitCode.REFUSED
+    )
 
 
 def error_text(error: BaseException) -> str:

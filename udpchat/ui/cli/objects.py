@@ -14,8 +14,8 @@ from udpchat.files.events import (
     FileShared,
     Progress,
     TransferFailed,
-    Uploaded,
     UploadBegan,
+    Uploaded,
 )
 from udpchat.protocol.ports import FileEntry
 from udpchat.store.trust import Pin

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import typer
 
-from udpchat.sim.link import LinkSpec
 from udpchat.config import DEFAULT_PORT
+from udpchat.sim.link import LinkSpec
 
 T = TypeVar("T")
 

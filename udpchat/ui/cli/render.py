@@ -18,8 +18,8 @@ from udpchat.files.events import (
     FileShared,
     Progress,
     TransferFailed,
-    Uploaded,
     UploadBegan,
+    Uploaded,
 )
 from udpchat.protocol.ports import FileEntry
 from udpchat.wire.packets import Change
@@ -76,11 +76,11 @@ def size_text(size: int) -> str:
     """Bytes as "512 B", "1.5 kB", "20.0 MB": powers of 1000, as disks are sold."""
     if size < 1_000:
         return f"{size} B"
-    value = float(size)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1_000
+    value, unit = size / 1_000, "kB"
+    for larger in ("MB", "GB", "TB"):
         if value < 999.95:
             break
+        value, unit = value / 1_000, larger
     return f"{value:.1f} {unit}"
 
 
@@ -132,7 +132,8 @@ def failure_text(failed: TransferFailed) -> str:
 def file_line(entry: FileEntry) -> str:
     """A row of a list of files."""
     when = clock_time(entry.stored_at)
-    return f"{size_text(entry.size):>9}  {entry.md5.hex()}  {when}  {visible(entry.owner_nick)}: {visible(entry.file_name)}"
+    whose = f"{visible(entry.owner_nick)}: {visible(entry.file_name)}"
+    return f"{size_text(entry.size):>9}  {entry.md5.hex()}  {when}  {whose}"
 
 
 def file_table(files: Iterable[FileEntry]) -> list[str]:
@@ -185,6 +186,14 @@ def _happening(event: Event) -> str:
         case UserChanged(nick, change, user_count, address):
             where = f" from {visible(address)}" if address else ""
             return f"{visible(nick)} {_CHANGES.get(change, 'changed')}{where}, {user_count_text(user_count)}"
+        case Disconnected(code, reason, remote):
+            return "left" if code == ErrorCode.NO_ERROR and not remote else f"disconnected: {visible(reason)}"
+        case _:
+            return _file_happening(event)
+
+
+def _file_happening(event: Event) -> str:
+    match event:
         case UploadBegan(nick, file_name, size):
             return f"{visible(nick)} is uploading {visible(file_name)} ({size_text(size)})"
         case FileShared(nick, entry, md5_sent):
@@ -201,10 +210,8 @@ def _happening(event: Event) -> str:
         case Downloaded():
             digests = _digests("at the server", event.md5_offered, "here", event.md5_stored)
             return f"downloaded {visible(event.file_name)} to {visible(event.path)} {_effort(event)}, {digests}"
-        case Disconnected(code, reason, remote):
-            return "left" if code == ErrorCode.NO_ERROR and not remote else f"disconnected: {visible(reason)}"
         case _:
-            return describe(event)
+            return type(event).__name__
 
 
 def _effort(done: Uploaded | Downloaded) -> str:

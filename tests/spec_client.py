@@ -1,0 +1,704 @@
+"""A client of udpchat, written from docs/protocol.md alone: it imports nothing of this repository.
+
+    python tests/spec_client.py HOST PORT --nick N [--say TEXT] [--put FILE] [--get NAME --to DIR]
+                                [--plaintext] [--home DIR]
+
+Section 19 of the document says what a minimal client may leave out; this one leaves all of it out. Numbers in brackets
+are sections of the document.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import hmac
+import os
+import re
+import select
+import socket
+import sys
+import time
+import zlib
+from collections import defaultdict, deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from struct import Struct, pack
+from typing import BinaryIO, NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+HEADER, ACK_PART, RANGE = Struct(">HBBHH8sQ"), Struct(">QIIQIB"), Struct(">QQ")
+HELLO, COOKIE, REPLY, VERSION, RESET = 1, 2, 3, 4, 5
+DATA, MSG, ACK, PING, CHALLENGE, RESPONSE, PROBE, CLOSE = 16, 17, 18, 19, 20, 21, 22, 23
+CLEAR_SIZE = {DATA: 12, MSG: 9, PING: 0, CHALLENGE: 0, RESPONSE: 0, PROBE: 0, CLOSE: 0}
+FROM_SERVER, KEY_PHASE, SEALED = 1, 2, 4
+JOIN, WELCOME, REFUSED, UNSUPPORTED, SAY, SAID, LINE, FINISHED = 1, 2, 3, 4, 5, 6, 7, 13
+OPEN, OPENED, CREDIT, COMMIT, COMMITTED, CANCEL, LIST_FILES, FILE, FETCH, OFFER, RECEIVED = range(32, 43)
+KNOWN_RECORDS = {*range(1, 15), *range(32, 44)}
+
+DATAGRAM, WINDOW, MIB = 1_200, 10, 1 << 20
+CHUNK, FRAGMENT = DATAGRAM - 24 - 12 - 16, DATAGRAM - 24 - 9 - 16
+MAX_NUMBER, KEPT_RUNS, PATIENCE, MAX_ACK_DELAY = 2**53 - 1, 256, 1.0, 0.025
+
+
+class FailedError(Exception):
+    """It did not work; the message says why."""
+
+
+class Ranges:
+    """Half-open ranges, ascending; those that touch are one."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[int, int]] = []
+
+    def add(self, start: int, stop: int) -> None:
+        runs, first = self.runs, len(self.runs)
+        while first and runs[first - 1][1] >= start:
+            first -= 1
+        last = first
+        while last < len(runs) and runs[last][0] <= stop:
+            start, stop, last = min(start, runs[last][0]), max(stop, runs[last][1]), last + 1
+        runs[first:last] = [(start, stop)]
+
+    def covers(self, start: int, stop: int) -> bool:
+        return any(left <= start and stop <= right for left, right in reversed(self.runs))
+
+
+# -- keys (4.5, 5) -----------------------------------------------------------------------------------------------------
+
+
+def blake2s(data: bytes) -> bytes:
+    return hashlib.blake2s(data).digest()
+
+
+def expand(secret: bytes, info: bytes, length: int) -> bytes:
+    block = output = b""
+    while len(output) < length:
+        block = hmac.digest(secret, block + info + bytes([len(output) // 32 + 1]), "blake2s")
+        output += block
+    return output[:length]
+
+
+def hkdf2(chaining_key: bytes, material: bytes) -> tuple[bytes, bytes]:
+    both = expand(hmac.digest(chaining_key, material, "blake2s"), b"", 64)
+    return both[:32], both[32:]
+
+
+def read_reply(prologue: bytes, private: X25519PrivateKey, noise: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """PARAMS, the server's key, the handshake hash, the secrets of client and server. InvalidTag: a forged REPLY."""
+    digest = chaining_key = blake2s(b"Noise_NX_25519_ChaChaPoly_BLAKE2s")
+    for said in (prologue, private.public_key().public_bytes_raw(), b"", noise[:32]):
+        digest = blake2s(digest + said)
+    found, public = [], noise[:32]
+    for sealed in (noise[32:80], noise[80:]):
+        shared = private.exchange(X25519PublicKey.from_public_bytes(public))
+        chaining_key, key = hkdf2(chaining_key, shared)
+        public = ChaCha20Poly1305(key).decrypt(bytes(12), sealed, digest)
+        found.append(public)
+        digest = blake2s(digest + sealed)
+    return found[1], found[0], digest, *hkdf2(chaining_key, b"")
+
+
+class Epoch:
+    """A key of one direction."""
+
+    def __init__(self, secret: bytes, number: int = 0) -> None:
+        self.secret, self.phase, self.number = secret, number & 1, number
+        self.cipher = ChaCha20Poly1305(expand(secret, b"udpchat key", 32))
+        self.iv = int.from_bytes(expand(secret, b"udpchat iv", 12), "big")
+
+    def next(self) -> Epoch:
+        return Epoch(expand(self.secret, b"udpchat next", 32), self.number + 1)
+
+    def nonce(self, number: int) -> bytes:
+        return (self.iv ^ number).to_bytes(12, "big")
+
+
+class Protection:
+    """Seals and opens; without secrets it computes checksums."""
+
+    def __init__(self, secrets: tuple[bytes, bytes] | None) -> None:
+        self.is_sealed = secrets is not None
+        if secrets is not None:
+            self.send, self.receive, self.started = Epoch(secrets[0]), Epoch(secrets[1]), 0
+            self.before: Epoch | None = None
+
+    def flags(self) -> int:
+        return SEALED | (KEY_PHASE if self.send.phase else 0) if self.is_sealed else 0
+
+    def seal(self, number: int, clear: bytes, body: bytes) -> bytes:
+        if not self.is_sealed:
+            return clear + body + checksum(clear + body)
+        return clear + self.send.cipher.encrypt(self.send.nonce(number), body, clear)
+
+    def open(self, number: int, phase: int, clear: bytes, sealed: bytes) -> bytes:
+        if not self.is_sealed:
+            if phase or checksum(clear + sealed[:-16]) != sealed[-16:]:
+                raise InvalidTag
+            return sealed[:-16]
+        epoch: Epoch | None = self.receive
+        if phase != self.receive.phase:
+            epoch = self.receive.next() if number >= self.started else self.before
+        if epoch is None:
+            raise InvalidTag
+        body = epoch.cipher.decrypt(epoch.nonce(number), sealed, clear)
+        if epoch.number > self.receive.number:
+            self.before, self.receive, self.started = self.receive, epoch, number
+            if self.send.number < epoch.number:
+                self.send = self.send.next()
+        return body
+
+
+def checksum(covered: bytes) -> bytes:
+    return zlib.crc32(covered).to_bytes(4, "big") + bytes(12)
+
+
+# -- one connection (4, 7, 9 to 13) ------------------------------------------------------------------------------------
+
+
+class Content(NamedTuple):
+    """What a packet carries and another may have to repeat: bytes of channel 0, bytes of the upload, or a PING."""
+
+    kind: int
+    offset: int = 0
+    length: int = 0
+    data: bytes = b""
+
+
+class Upload:
+    """The file that is being sent. acked begins with what the server has already."""
+
+    def __init__(self, file: BinaryIO, transfer_id: int, limit: int, present: list[tuple[int, int]]) -> None:
+        self.file, self.transfer_id, self.limit, self.next = file, transfer_id, limit, 0
+        self.acked = Ranges()
+        for start, stop in present:
+            self.acked.add(start, stop)
+
+    def next_chunk(self) -> Content | None:
+        """The next bytes that were never sent, below the limit, without those that are there."""
+        stop = self.limit
+        for left, right in self.acked.runs:
+            if left <= self.next < right:
+                self.next = right
+            elif self.next < left:
+                stop = min(stop, left)
+                break
+        start, stop = self.next, min(stop, self.next + CHUNK)
+        if start >= stop:
+            return None
+        self.next = stop
+        return Content(DATA, start, stop - start)
+
+
+class Link:
+    """A connection: `pump` moves packets until something is the case; records arrive at on_record, bytes at on_data."""
+
+    def __init__(self, host: str, port: int, *, plaintext: bool) -> None:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        self.socket = socket.socket(family, kind)
+        self.socket.connect(address)  # from now on the system drops what others send (12)
+        self.socket.setblocking(False)
+        self.mode = 0 if plaintext else SEALED
+        self.on_record: Callable[[int, int, bytes], None]
+        self.on_data: Callable[[int, int, bytes], None]
+        self.upload: Upload | None = None
+        self.sender, self.receiver = Sender(), Receiver()
+        self.connection_id = self.reset_token = self.server_key = self.handshake_hash = b""
+        self.protection = Protection(None)
+
+    def handshake(self) -> None:
+        """HELLO until a REPLY fits (4)."""
+        attempt, private, cookie = os.urandom(8), X25519PrivateKey.generate(), b""
+        ephemeral = private.public_key().public_bytes_raw()
+        due = time.monotonic()
+        interval, is_repeat, refusal, refused = 0.3, False, "no answer", due + 15.0
+        while (now := time.monotonic()) < refused:
+            if now >= due:
+                hello = (ephemeral + pack(">IB", 1, len(cookie)) + cookie).ljust(DATAGRAM - 40, b"\0")
+                covered = HEADER.pack(0x5543, 1, HELLO, self.mode, len(hello), attempt, 0) + hello
+                self._send(covered + checksum(covered))
+                interval = min(interval * 1.5, 1.0) if is_repeat else interval
+                due, is_repeat = now + interval, True
+            for datagram in self._receive(min(due, refused) - now):
+                if len(datagram) < 40 or datagram[8:16] != attempt or datagram[-16:] != checksum(datagram[:-16]):
+                    continue
+                kind, body = datagram[3], datagram[24:-16]
+                if kind == COOKIE and body[1:] != cookie:
+                    cookie, due, is_repeat = body[1:], now, False
+                elif kind == VERSION and refusal == "no answer" and not self._suits(body):
+                    refusal, refused = f"versions {body[0]} to {body[1]}, modes {body[2]}", now + 1.0
+                elif kind == REPLY and self._accept(attempt, private, body[2:]):
+                    return
+        raise FailedError(f"no connection: {refusal}")
+
+    def _suits(self, version: bytes) -> bool:
+        return version[0] <= 1 <= version[1] and bool(version[2] & (1 if self.mode else 2))
+
+    def _accept(self, attempt: bytes, private: X25519PrivateKey, noise: bytes) -> bool:
+        prologue = b"udpchat handshake" + bytes([1, 1 if self.mode else 0]) + attempt
+        try:
+            if self.mode:
+                params, self.server_key, digest, *secrets = read_reply(prologue, private, noise)
+                self.protection = Protection((secrets[0], secrets[1]))
+            else:
+                params, digest = noise, blake2s(prologue + private.public_key().public_bytes_raw() + noise)
+        except (InvalidTag, ValueError):
+            return False
+        self.connection_id, self.reset_token, self.handshake_hash = params[:8], params[8:24], digest
+        return True
+
+    def pump(self, done: Callable[[], bool]) -> None:
+        """Send, receive, repeat what is lost, until done."""
+        sender = self.sender
+        while not done():
+            now = time.monotonic()
+            if now > self.receiver.heard + 60.0:
+                raise FailedError("the server is silent")
+            if (
+                now > max(self.receiver.heard, sender.newest) + PATIENCE
+            ):  # somebody waits, or we would not be here (13.1)
+                self.transmit(Content(PING), now)
+            for overdue in sender.on_time(now):
+                self.transmit(overdue, now)
+            while sender.has_room() and (content := self._next_content()) is not None:
+                self.transmit(content, now)
+            self._drain(max(0.0, min(sender.deadline(), now + 1.0) - now))
+
+    def _next_content(self) -> Content | None:
+        sender, upload = self.sender, self.upload
+        while sender.again:
+            content = sender.again.popleft()
+            if content.kind != DATA:
+                return content
+            if upload and not upload.acked.covers(content.offset, content.offset + content.length):
+                return content
+        # Lost bytes go first and ten packets are in flight, so the channel window (10.2) is never reached.
+        return sender.next_fragment() or (upload.next_chunk() if upload is not None else None)
+
+    def transmit(self, content: Content, now: float) -> None:
+        """A packet that must be acknowledged."""
+        if content.kind == DATA:
+            if (upload := self.upload) is None:
+                return
+            upload.file.seek(content.offset)
+            body, clear = upload.file.read(content.length), pack(">IQ", upload.transfer_id, content.offset)
+        elif content.kind == MSG:
+            body, clear = content.data, pack(">BQ", 0, content.offset)
+        else:
+            body, clear = bytes(24), b""
+        self.sender.in_flight[self.send_packet(content.kind, clear, body)] = (now, content)
+        self.sender.newest = now
+
+    def send_packet(self, kind: int, clear: bytes, body: bytes) -> int:
+        number, flags = self.sender.take_number(), self.protection.flags()
+        head = HEADER.pack(0x5543, 1, kind, flags, len(clear) + len(body), self.connection_id, number)
+        self._send(self.protection.seal(number, head + clear, body))
+        return number
+
+    def close(self) -> None:
+        """Say goodbye, three times because nothing tells whether one arrives (13.3)."""
+        for _ in range(3):
+            self.send_packet(CLOSE, b"", pack(">HH", 0, 7) + b"goodbye")
+
+    def _send(self, datagram: bytes) -> None:
+        with suppress(OSError):  # what could not be sent is lost, as on the way
+            self.socket.send(datagram)
+
+    def _receive(self, wait: float) -> list[bytes]:
+        select.select([self.socket], [], [], max(0.0, wait))
+        found: list[bytes] = []
+        while len(found) < 64:
+            try:
+                found.append(self.socket.recv(65_535))
+            except BlockingIOError:
+                break
+            except OSError:  # what ICMP says may be forged
+                continue
+        return found
+
+    def _drain(self, wait: float) -> None:
+        ack_due = False
+        for datagram in self._receive(wait):
+            ack_due |= self._on_datagram(datagram)
+        if ack_due:
+            self.send_packet(ACK, self.receiver.ack(), b"")
+
+    def _on_datagram(self, datagram: bytes) -> bool:
+        """Take in a datagram in the order of checks (2.3); whether an ACK is due."""
+        if len(datagram) < 40:
+            return False
+        magic, version, kind, flags, length, connection_id, number = HEADER.unpack_from(datagram)
+        if kind == RESET and len(datagram) == 40 and hmac.compare_digest(datagram[24:], self.reset_token):
+            raise FailedError("the server has restarted")
+        clear_size = length if kind == ACK else CLEAR_SIZE.get(kind, MAX_NUMBER)
+        if (magic, version, connection_id) != (0x5543, 1, self.connection_id) or flags & ~7 or number > MAX_NUMBER:
+            return False
+        if len(datagram) != 40 + length or clear_size > length or flags & ~KEY_PHASE != FROM_SERVER | self.mode:
+            return False
+        if not self.receiver.is_new(number):
+            return False
+        end = 24 + clear_size
+        try:
+            body = self.protection.open(number, flags >> 1 & 1, datagram[:end], datagram[end:])
+        except InvalidTag:
+            return False
+        if not self._on_packet(kind, datagram[24:end], body):
+            return False
+        self.receiver.on_received(number)
+        return kind not in (ACK, CLOSE)
+
+    def _on_packet(self, kind: int, clear: bytes, body: bytes) -> bool:
+        """Act on an authentic packet; False when it must not be acknowledged."""
+        if kind == DATA:
+            self.on_data(int.from_bytes(clear[:4], "big"), int.from_bytes(clear[4:], "big"), body)
+        elif kind == MSG:
+            records = self.receiver.on_message(clear[0], int.from_bytes(clear[1:], "big"), body)
+            if records is None:
+                return False
+            for record in records:
+                self.on_record(*record)
+        elif kind == ACK:
+            for content in self.sender.on_ack(clear):
+                if content.kind == DATA and self.upload is not None:
+                    self.upload.acked.add(content.offset, content.offset + content.length)
+        elif kind == CHALLENGE:
+            self.send_packet(RESPONSE, b"", body[:8] + bytes(16))
+        elif kind == CLOSE:
+            raise FailedError(f"the server closed the connection ({body[1]}): {body[4:].decode(errors='replace')}")
+        return True
+
+
+class Sender:
+    """What is in flight, by packet number, and the timers that watch it (7.5, 7.6). Times in seconds."""
+
+    def __init__(self) -> None:
+        self.number, self.largest_acked, self.backoff, self.newest = 0, -1, 0, 0.0
+        self.in_flight: dict[int, tuple[float, Content]] = {}
+        self.again: deque[Content] = deque()
+        self.channel, self.offset = bytearray(), 0  # bytes that were never sent, and where they stand
+        self.smoothed, self.variation, self.latest = 0.1, 0.05, 0.0
+
+    def take_number(self) -> int:
+        self.number += 1
+        return self.number - 1
+
+    def has_room(self) -> bool:
+        return len(self.in_flight) < (1 if self.backoff else WINDOW)
+
+    def next_fragment(self) -> Content | None:
+        data = bytes(self.channel[:FRAGMENT])
+        if not data:
+            return None
+        del self.channel[:FRAGMENT]
+        self.offset += len(data)
+        return Content(MSG, self.offset - len(data), len(data), data)
+
+    def on_ack(self, ack: bytes) -> list[Content]:
+        """What is newly acknowledged; what is lost goes to `again`."""
+        largest, _, delay, _, _, count = ACK_PART.unpack_from(ack)
+        ranges = [RANGE.unpack_from(ack, ACK_PART.size + 16 * at) for at in range(count)]
+        if largest >= self.number:
+            raise FailedError("the server acknowledged what was never sent")
+        acked = [number for number in self.in_flight if any(start <= number < stop for start, stop in ranges)]
+        if largest in acked and largest > self.largest_acked:
+            self._sample(time.monotonic() - self.in_flight[largest][0], min(delay / 1e6, MAX_ACK_DELAY))
+        contents = [self.in_flight.pop(number)[1] for number in acked]
+        if acked:
+            self.backoff, self.largest_acked = 0, max(self.largest_acked, *acked)
+        for number in [number for number in self.in_flight if number <= self.largest_acked - 3]:
+            self.again.append(self.in_flight.pop(number)[1])
+        return contents
+
+    def _sample(self, latest: float, delay: float) -> None:
+        if not self.latest:
+            self.smoothed, self.variation = latest, latest / 2
+        adjusted = latest - delay if latest > delay else latest
+        self.variation += (abs(self.smoothed - adjusted) - self.variation) / 4
+        self.smoothed += (adjusted - self.smoothed) / 8
+        self.latest = latest
+
+    def deadline(self) -> float:
+        """When the peer has been silent for too long."""
+        timeout = (self.smoothed + max(4 * self.variation, 0.001) + MAX_ACK_DELAY) * 2.0 ** min(self.backoff, 10)
+        return self.newest + min(timeout, 3.0) if self.in_flight else float("inf")
+
+    def on_time(self, now: float) -> list[Content]:
+        """What is to be sent again at once: the oldest in flight, after a silence."""
+        if now < self.deadline():
+            return []
+        oldest = list(self.in_flight)[: 1 if self.backoff else 2]
+        self.backoff += 1
+        return [self.in_flight.pop(number)[1] for number in oldest]
+
+
+class Receiver:
+    """What arrived: packet numbers (7.3), and the bytes of both channels in order (9.1)."""
+
+    def __init__(self) -> None:
+        self.numbers, self.floor, self.received, self.arrival = Ranges(), 0, 0, 0.0
+        self.heard = time.monotonic()
+        self.next, self.streams = [0, 0], (bytearray(), bytearray())
+        self.pieces: tuple[dict[int, bytes], dict[int, bytes]] = ({}, {})
+
+    def is_new(self, number: int) -> bool:
+        return number >= self.floor and not self.numbers.covers(number, number + 1)
+
+    def on_received(self, number: int) -> None:
+        now = self.heard = time.monotonic()
+        if not self.numbers.runs or number >= self.numbers.runs[-1][1]:
+            self.arrival = now
+        self.numbers.add(number, number + 1)
+        self.received += 1
+        if len(self.numbers.runs) > KEPT_RUNS:
+            self.floor = self.numbers.runs.pop(0)[1]
+
+    def ack(self) -> bytes:
+        runs = self.numbers.runs[: -1 - 64 : -1]
+        largest, arrival = runs[0][1] - 1, int(self.arrival * 1e6) % 2**32
+        delay = int((time.monotonic() - self.arrival) * 1e6)
+        head = ACK_PART.pack(largest, arrival, delay, self.received, MIB, len(runs))
+        return head + b"".join(RANGE.pack(*run) for run in runs)
+
+    def on_message(self, channel: int, offset: int, data: bytes) -> list[tuple[int, int, bytes]] | None:
+        """The records (type, request id, body) that are complete now; None: no room, do not acknowledge."""
+        pieces, stream = self.pieces[channel], self.streams[channel]
+        if offset + len(data) > self.next[channel] + MIB:
+            raise FailedError("the server sends more than the channel takes")
+        if len(pieces) >= KEPT_RUNS and offset > self.next[channel]:
+            return None
+        if len(data) > len(pieces.get(offset, b"")):
+            pieces[offset] = data
+        for start in sorted(pieces):
+            if start > self.next[channel]:
+                break
+            fresh = pieces.pop(start)[self.next[channel] - start :]
+            stream += fresh
+            self.next[channel] += len(fresh)
+        records = []
+        while len(stream) >= 9 and len(stream) >= 9 + (length := int.from_bytes(stream[:4], "big")):
+            records.append((stream[4], int.from_bytes(stream[5:9], "big"), bytes(stream[9 : 9 + length])))
+            del stream[: 9 + length]
+        return records
+
+
+# -- what people do with it (9.2, 15 to 17) ----------------------------------------------------------------------------
+
+
+class Fields:
+    """Reads the fields of a record body one after another."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body, self.at = body, 0
+
+    def take(self, size: int) -> bytes:
+        self.at += size
+        if self.at > len(self.body):
+            raise FailedError("a record that is too short")
+        return self.body[self.at - size : self.at]
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def text(self, size: int) -> str:
+        return self.take(self.number(size)).decode()
+
+    def ranges(self) -> list[tuple[int, int]]:
+        return [(self.number(8), self.number(8)) for _ in range(self.number(2))]
+
+
+def text(value: str, size: int) -> bytes:
+    raw = value.encode()
+    return len(raw).to_bytes(size, "big") + raw
+
+
+class Client:
+    """Joins, talks, moves files. A verb returns when the server has answered; FailedError when it refused."""
+
+    def __init__(self, link: Link) -> None:
+        self.link, self.last_request = link, 0
+        self.answers: dict[int, list[tuple[int, Fields]]] = defaultdict(list)
+        self.lines: list[tuple[str, str]] = []
+        self.download: tuple[int, BinaryIO, Ranges] | None = None
+        link.on_record, link.on_data = self._on_record, self._on_data
+
+    def _on_record(self, kind: int, request_id: int, body: bytes) -> None:
+        fields = Fields(body)
+        if kind not in KNOWN_RECORDS:
+            self._write(UNSUPPORTED, request_id, bytes([kind]))
+        elif kind == LINE:
+            fields.take(16)
+            room, sender = fields.text(1), fields.text(1)
+            self.lines.append((sender, fields.text(2)))
+            print(f"[{room}] {sender}: {self.lines[-1][1]!r}")
+        elif kind == CREDIT and self.link.upload and fields.number(4) == self.link.upload.transfer_id:
+            self.link.upload.limit = max(self.link.upload.limit, fields.number(8))
+        elif kind == CANCEL:
+            fields.take(4)
+            raise FailedError(f"transfer cancelled ({fields.number(2)}): {fields.text(2)}")
+        elif request_id:
+            self.answers[request_id].append((kind, fields))
+
+    def _on_data(self, transfer_id: int, offset: int, chunk: bytes) -> None:
+        if self.download is not None and self.download[0] == transfer_id:
+            self.download[1].seek(offset)
+            self.download[1].write(chunk)
+            self.download[2].add(offset, offset + len(chunk))
+
+    def _write(self, kind: int, request_id: int, body: bytes) -> None:
+        self.link.sender.channel += pack(">IBI", len(body), kind, request_id) + body
+
+    def ask(self, kind: int, body: bytes, last: tuple[int, ...]) -> list[tuple[int, Fields]]:
+        """Send a request; its answers up to one of the kinds in last."""
+        self.last_request += 1
+        request_id, answers = self.last_request, self.answers[self.last_request]
+        self._write(kind, request_id, body)
+        self.link.pump(lambda: bool(answers) and answers[-1][0] in (*last, REFUSED, UNSUPPORTED))
+        kind, fields = answers[-1]
+        if kind == REFUSED:
+            raise FailedError(f"refused ({fields.number(2)}): {fields.text(2)}")
+        if kind == UNSUPPORTED:
+            raise FailedError("the server is too old for this")
+        return answers
+
+    def join(self, identity: Ed25519PrivateKey, nick: str) -> tuple[str, int]:
+        """The nickname given, and how many are here."""
+        client_id = os.urandom(16)
+        signature = identity.sign(b"udpchat join v1" + self.link.handshake_hash + client_id)
+        join = identity.public_key().public_bytes_raw() + signature + client_id + pack(">I", 1)
+        fields = self.ask(JOIN, join + text(nick, 1) + text("spec client", 1), (WELCOME,))[-1][1]
+        _, count, _, _ = fields.number(4), fields.number(4), fields.number(8), fields.take(fields.number(1))
+        return fields.text(1), count
+
+    def say(self, nick: str, line: str) -> None:
+        """Return once the line came back as everybody sees it."""
+        self.ask(SAY, os.urandom(16) + text("lobby", 1) + text(line, 2), (SAID,))
+        self.link.pump(lambda: (nick, line) in self.lines)
+
+    def put(self, path: Path) -> tuple[str, str]:
+        """Name and MD5 of the stored file."""
+        upload_id = os.urandom(16)
+        with path.open("rb") as file:
+            md5, size = hashlib.file_digest(file, "md5").digest(), file.tell()
+            opened = self.ask(OPEN, upload_id + pack(">Q", size) + text(path.name, 2), (OPENED, COMMITTED))[-1][1]
+            upload = self.link.upload = Upload(file, opened.number(4), opened.number(8), opened.ranges())
+            self.link.pump(lambda: size == 0 or upload.acked.covers(0, size))
+            committed = self.ask(COMMIT, upload_id + md5, (COMMITTED,))[-1][1]
+            self.link.upload = None
+        committed.take(32)
+        stored, _ = committed.take(16), committed.take(8)
+        if stored != md5:
+            raise FailedError("the server stored something else")
+        return committed.text(2), stored.hex()
+
+    def files(self) -> list[tuple[str, int, str]]:
+        """Name, size and MD5 of all files, oldest first."""
+        found = []
+        *files, (_, finished) = self.ask(LIST_FILES, b"", (FINISHED,))
+        for _, fields in files:
+            _, size, md5, _, _ = fields.take(16), fields.number(8), fields.take(16), fields.take(8), fields.text(1)
+            found.append((fields.text(2), size, md5.hex()))
+        if finished.number(4) != len(found):
+            raise FailedError("the list is not complete")
+        return found
+
+    def get(self, name: str, folder: Path) -> tuple[Path, str]:
+        """Path and MD5 of the file as it is on our disk."""
+        offer = self.ask(FETCH, bytes(16) + text(name, 2) + pack(">H", 0), (OFFER,))[-1][1]
+        transfer_id, _, size, md5 = offer.number(4), offer.take(16), offer.number(8), offer.take(16)
+        safe = re.sub(r"[^\w .()+-]", "_", offer.text(2)).lstrip(". ") or "file"
+        part, whole = folder / f"{safe}.part", folder / safe
+        with part.open("w+b") as file:
+            received = Ranges()
+            self.download = (transfer_id, file, received)
+            if size:
+                self._write(CREDIT, 0, pack(">IQ", transfer_id, size))
+            self.link.pump(lambda: size == 0 or received.covers(0, size))
+            self.download = None
+            file.flush()
+            os.fsync(file.fileno())
+            file.seek(0)
+            if hashlib.file_digest(file, "md5").digest() != md5:
+                raise FailedError("the MD5 of what came is not that of the offer")
+        part.replace(whole)
+        self._write(RECEIVED, 0, pack(">I", transfer_id) + md5)
+        return whole, md5.hex()
+
+    def flush(self) -> None:
+        """Wait until the server has all that was said."""
+        sender = self.link.sender
+        self.link.pump(lambda: not (sender.channel or sender.again or sender.in_flight))
+
+
+def known_identity(home: Path | None) -> Ed25519PrivateKey:
+    """Our key, made at the first start (15)."""
+    if home is None:
+        return Ed25519PrivateKey.generate()
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "identity"
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(os.urandom(32))
+    return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+
+
+def check_server(home: Path | None, server: str, key: bytes) -> None:
+    """The server's key must be the one of the first contact (20)."""
+    digits = hashlib.sha256(key).hexdigest()[:32]
+    print("server", "-".join(digits[at : at + 4] for at in range(0, 32, 4)) if key else "PLAINTEXT")
+    if home is None or not key:
+        return
+    path = home / re.sub(r"[^\w.]", "_", f"server {server}")
+    if path.exists() and path.read_text() != key.hex():
+        raise FailedError(f"the server has another key than before; remove {path} if that is right")
+    path.write_text(key.hex())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="a client written from docs/protocol.md")
+    parser.add_argument("host")
+    parser.add_argument("port", type=int)
+    parser.add_argument("--nick", required=True)
+    parser.add_argument("--say")
+    parser.add_argument("--put", type=Path)
+    parser.add_argument("--get")
+    parser.add_argument("--to", type=Path, default=Path())
+    parser.add_argument("--home", type=Path, help="where our key and those of servers are kept; without it nothing is")
+    parser.add_argument("--plaintext", action="store_true")
+    options = parser.parse_args()
+    try:
+        identity = known_identity(options.home)
+        link = Link(options.host, options.port, plaintext=options.plaintext)
+        link.handshake()
+        try:
+            check_server(options.home, f"{options.host} {options.port}", link.server_key)
+            talk(Client(link), identity, options)
+        finally:
+            link.close()
+    except (FailedError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print("left")
+    return 0
+
+
+def talk(client: Client, identity: Ed25519PrivateKey, options: argparse.Namespace) -> None:
+    """Do what was asked for, in this order."""
+    nick, count = client.join(identity, options.nick)
+    print(f"joined as {nick}, {count} here")
+    if options.say is not None:
+        client.say(nick, options.say)
+    if options.put is not None:
+        print("put", *client.put(options.put))
+        for listed in client.files():
+            print("file", *listed)
+    if options.get is not None:
+        print("got", *client.get(options.get, options.to))
+    client.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The client that was written from docs/protocol.md alone, against a real server behind a relay that loses packets."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import hashlib
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from udpchat.config import MILLISECOND, Config
+from udpchat.net.relay import Relay
+from udpchat.net.server import serve
+from udpchat.sim.link import LinkSpec
+
+CLIENT = Path(__file__).parent / "spec_client.py"
+LOCALHOST = "127.0.0.1"
+GUARD = 30  # seconds after which a test that hangs is given up
+LOSSY = LinkSpec(loss=0.05, delay=MILLISECOND)
+SIZE = 150_000
+
+
+async def run_client(port: int, *options: str) -> tuple[int, str]:
+    """Exit code and all that was printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(CLIENT),
+        LOCALHOST,
+        str(port),
+        *options,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(GUARD):
+            printed, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    assert process.returncode is not None
+    return process.returncode, printed.decode()
+
+
+async def run_against(folder: Path, config: Config, seed: int, *options: str) -> tuple[int, str, int]:
+    """Exit code, what was printed, and how many datagrams the relay lost."""
+    (folder / "server").mkdir(mode=0o700)
+    server = await serve(LOCALHOST, 0, data=folder / "server", config=config)
+    relay = Relay(LOSSY, seed=seed)
+    try:
+        _, port = await relay.start((LOCALHOST, 0), server.address)
+        code, printed = await run_client(port, *options)
+        counters = relay.counters()
+        return code, printed, counters.up.lost + counters.down.lost
+    finally:
+        relay.close()
+        await server.close()
+
+
+def test_it_imports_nothing_of_this_repository() -> None:
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(CLIENT.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add("." if node.level else (node.module or "").partition(".")[0])
+    assert imported <= {*sys.stdlib_module_names, "cryptography"}
+    assert not imported & {"importlib", "runpy"}
+
+
+CASES = {
+    "sealed": Config(),
+    "sealed, with a key update every 40 packets": Config(rekey_packets=40),
+    "plaintext": Config(plaintext=True),
+}
+
+
+@pytest.mark.parametrize("config", CASES.values(), ids=CASES.keys())
+async def test_it_talks_and_moves_a_file_both_ways_through_five_percent_loss(tmp_path: Path, config: Config) -> None:
+    data = Random("specification").randbytes(SIZE)
+    (tmp_path / "notes 1.bin").write_bytes(data)
+    (tmp_path / "back").mkdir()
+    options = ["--nick", "zoe", "--say", "good evening", "--put", str(tmp_path / "notes 1.bin")]
+    options += ["--get", "notes 1.bin", "--to", str(tmp_path / "back"), *(["--plaintext"] if config.plaintext else [])]
+    code, printed, lost = await run_against(tmp_path, config, 3, *options)
+    assert code == 0, printed
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    assert "[lobby] zoe: 'good evening'" in printed
+    assert f"put notes 1.bin {md5}" in printed
+    assert f"file notes 1.bin {SIZE} {md5}" in printed
+    assert (tmp_path / "back" / "notes 1.bin").read_bytes() == data
+    assert lost > 0
+
+
+async def test_an_empty_file_needs_no_data_in_either_direction(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "back").mkdir()
+    options = ["--nick", "zoe", "--put", str(tmp_path / "empty"), "--get", "empty", "--to", str(tmp_path / "back")]
+    code, printed, _ = await run_against(tmp_path, Config(), 1, *options)
+    assert code == 0, printed
+    assert (tmp_path / "back" / "empty").read_bytes() == b""
+
+
+async def test_a_server_in_the_other_mode_refuses_by_version(tmp_path: Path) -> None:
+    code, printed, _ = await run_against(tmp_path, Config(plaintext=True), 1, "--nick", "zoe")
+    assert code == 1
+    assert "no connection: versions 1 to 1, modes 2" in printed
+
+
+async def test_a_refusal_is_told_with_its_code(tmp_path: Path) -> None:
+    code, printed, _ = await run_against(tmp_path, Config(), 1, "--nick", "zoe", "--get", "nothing")
+    assert code == 1
+    assert "refused (64)" in printed

@@ -1,0 +1,54 @@
+import errno
+
+import pytest
+
+from udpchat.errors import (
+    ConnectionLostError,
+    DecodeError,
+    ErrorCode,
+    HandshakeError,
+    RefusedError,
+    ServerKeyError,
+    StorageError,
+    UsageError,
+)
+from udpchat.ui.cli.exits import CommandError, ExitCode, Interrupted, error_text, exit_code, refusal_code
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (HandshakeError("nobody answers"), ExitCode.NO_SERVER),
+        (ServerKeyError("changed"), ExitCode.SERVER_KEY),
+        (RefusedError(ErrorCode.NICK_IN_USE, "in use"), ExitCode.NICKNAME),
+        (RefusedError(ErrorCode.NICK_NOT_ALLOWED, "no"), ExitCode.NICKNAME),
+        (RefusedError(ErrorCode.SERVER_FULL, "full"), ExitCode.SERVER_FULL),
+        (RefusedError(ErrorCode.UNKNOWN_FILE, "no such file"), ExitCode.REFUSED),
+        (RefusedError(60_000, "a code of a later version"), ExitCode.REFUSED),
+        (ConnectionLostError(ErrorCode.KICKED, "kicked"), ExitCode.CONNECTION_LOST),
+        (StorageError("disk full"), ExitCode.LOCAL_FILE),
+        (OSError(errno.EIO, "broken"), ExitCode.LOCAL_FILE),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED),
+        (Interrupted(), ExitCode.INTERRUPTED),
+        (CommandError(ExitCode.USAGE, "wrong"), ExitCode.USAGE),
+        (UsageError("ours"), ExitCode.FAILED),
+        (DecodeError("ours"), ExitCode.FAILED),
+        (ZeroDivisionError("ours"), ExitCode.FAILED),
+    ],
+)
+def test_every_error_has_its_exit_code(error: BaseException, code: ExitCode) -> None:
+    assert exit_code(error) is code
+    assert len(error_text(error).splitlines()) == 1
+
+
+@pytest.mark.parametrize("code", list(ErrorCode))
+def test_every_refusal_of_the_protocol_fails(code: ErrorCode) -> None:
+    assert refusal_code(code) is not ExitCode.OK
+
+
+def test_a_refusal_in_hostile_words_is_safe() -> None:
+    assert error_text(RefusedError(1, "no\x1b[2J\nroot# ")) == "no<U+001B>[2J<U+000A>root# "
+
+
+def test_our_own_mistake_says_how_to_see_more() -> None:
+    assert error_text(KeyError("x")) == "internal error: KeyError: 'x'; set UDPCHAT_DEBUG=1 to see where"

@@ -1,0 +1,43 @@
+import json
+
+import pytest
+
+from tests.ui.test_render import HOSTILE, events
+from udpchat.chat.events import LineSaid, UserChanged
+from udpchat.files.events import FileShared
+from udpchat.protocol.ports import FileEntry
+from udpchat.ui.cli.objects import NAMES, as_line, event_line
+from udpchat.wire.packets import Change
+
+
+@pytest.mark.parametrize("event", events(HOSTILE), ids=lambda event: type(event).__name__)
+def test_every_event_is_one_line_of_ascii_that_json_reads_back(event: object) -> None:
+    line = event_line(event)
+    assert line.isascii()
+    assert line.isprintable()
+    read = json.loads(line)
+    assert read["event"] == NAMES[type(event)]
+    assert HOSTILE in read.values()
+
+
+def test_fields_keep_their_names() -> None:
+    assert json.loads(event_line(LineSaid(7, 8, "lobby", "anna", "hi"))) == {
+        "event": "line",
+        "sequence": 7,
+        "sent_at": 8,
+        "room": "lobby",
+        "sender": "anna",
+        "text": "hi",
+    }
+    assert json.loads(event_line(UserChanged("anna", Change.KICKED, 3)))["change"] == "kicked"
+
+
+def test_a_file_inside_an_event_lends_it_its_fields() -> None:
+    entry = FileEntry(bytes(16), "f", 5, b"\xab" * 16, 9, b"", "anna")
+    read = json.loads(event_line(FileShared("anna", entry, b"\xcd" * 16)))
+    assert (read["file_name"], read["size"], read["md5"], read["md5_sent"]) == ("f", 5, "ab" * 16, "cd" * 16)
+    assert json.loads(as_line("files", files=(entry,)))["files"][0]["owner_nick"] == "anna"
+
+
+def test_event_names_are_unique() -> None:
+    assert len(set(NAMES.values())) == len(NAMES)

@@ -1,0 +1,56 @@
+"""`udpchat`: all commands, and the last net under every error."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from udpchat.ui.cli.client import client
+from udpchat.ui.cli.demo import demo
+from udpchat.ui.cli.oneshot import get, ls, put, say
+from udpchat.ui.cli.relay import relay
+from udpchat.ui.cli.running import report
+from udpchat.ui.cli.server import server
+from udpchat.ui.cli.trust import trust
+from udpchat.version import __version__
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command that the arguments name, and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # what the terminal's encoding lacks is shown escaped, not raised
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback ever reaches a user
+        sys.exit(report("udpchat", error))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"udpchat {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _udpchat(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Chat and files for a local network over one UDP port."""
+
+
+for command in (server, client, put, get, ls, say, relay, demo):
+    app.command()(command)
+app.add_typer(trust, name="trust")
