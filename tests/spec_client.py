@@ -3,7 +3,7 @@
     python tests/spec_client.py HOST PORT --nick N [--say TEXT] [--put FILE] [--get NAME --to DIR]
                                 [--plaintext] [--home DIR]
 
-Section 19 of the document says what a minimal client may leave out; this one leaves all of it out. Numbers in brackets
+Section 19 of the document says what a minimal client may leave out; this one leaves most of it out. Numbers in brackets
 are sections of the document.
 """
 
@@ -258,9 +258,7 @@ class Link:
             now = time.monotonic()
             if now > self.receiver.heard + 60.0:
                 raise FailedError("the server is silent")
-            if (
-                now > max(self.receiver.heard, sender.newest) + PATIENCE
-            ):  # somebody waits, or we would not be here (13.1)
+            if now > max(self.receiver.heard, sender.newest) + PATIENCE:  # who waits asks (13.1)
                 self.transmit(Content(PING), now)
             for overdue in sender.on_time(now):
                 self.transmit(overdue, now)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import ast
 import asyncio
 import hashlib
+import re
 import sys
 from pathlib import Path
 from random import Random
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from tests import spec_client
 from udpchat.config import MILLISECOND, Config
 from udpchat.net.relay import Relay
 from udpchat.net.server import serve
 from udpchat.sim.link import LinkSpec
 
 CLIENT = Path(__file__).parent / "spec_client.py"
+DOCUMENT = CLIENT.parents[1] / "docs" / "protocol.md"
 LOCALHOST = "127.0.0.1"
 GUARD = 30  # seconds after which a test that hangs is given up
 LOSSY = LinkSpec(loss=0.05, delay=MILLISECOND)
@@ -93,6 +98,39 @@ async def test_it_talks_and_moves_a_file_both_ways_through_five_percent_loss(tmp
     assert f"file notes 1.bin {SIZE} {md5}" in printed
     assert (tmp_path / "back" / "notes 1.bin").read_bytes() == data
     assert lost > 0
+
+
+def worked_example() -> tuple[dict[str, bytes], list[bytes]]:
+    """The values of section 6 by name, and its datagrams in order."""
+    text = DOCUMENT.read_text(encoding="utf-8").partition("\n## 6 ")[2].partition("\n## 7 ")[0]
+    text = re.sub(r"^\s*\[(\d+) zero bytes\]", lambda match: "00" * int(match[1]), text, flags=re.MULTILINE)
+    values = {
+        name: bytes.fromhex("".join(digits.split()))
+        for name, digits in re.findall(r"^([a-z][\w, ]*?) {2,}((?:[0-9a-f]+\n {26})*[0-9a-f]+)$", text, re.MULTILINE)
+    }
+    sent = re.findall(r"^ {0,2}(5543[0-9a-f]+(?:\n {0,2}[0-9a-f]+)*)$", text, re.MULTILINE)
+    return values, [bytes.fromhex("".join(digits.split())) for digits in sent]
+
+
+def test_it_opens_the_worked_example_of_the_document() -> None:
+    values, datagrams = worked_example()
+    _, cookie, hello, reply, join, ack, welcome = datagrams
+    assert [datagram[3] for datagram in datagrams] == [1, 2, 1, 3, 17, 18, 17]
+    assert hello[61:81] == cookie[25:45]
+    private = X25519PrivateKey.from_private_bytes(values["client ephemeral private"])
+    assert hello[24:56] == private.public_key().public_bytes_raw()
+    prologue = b"udpchat handshake" + bytes([1, 1]) + values["attempt id"]
+    params, server_key, digest, *secrets = spec_client.read_reply(prologue, private, reply[26:-16])
+    assert (params, server_key, digest) == (values["params"], values["server static public"], values["handshake hash"])
+    assert secrets == [values["client_secret"], values["server_secret"]]
+    opened = spec_client.Protection((secrets[1], secrets[0])).open(0, 0, join[:33], join[33:])
+    assert opened[9:41] == values["identity public"]
+    identity = Ed25519PublicKey.from_public_bytes(opened[9:41])
+    identity.verify(opened[41:105], b"udpchat join v1" + digest + values["client_id"])
+    assert join == spec_client.Protection((secrets[0], secrets[1])).seal(0, join[:33], opened)
+    client = spec_client.Protection((secrets[0], secrets[1]))
+    assert client.open(0, 0, ack[:-16], ack[-16:]) == b""
+    assert client.open(1, 0, welcome[:33], welcome[33:])[4] == spec_client.WELCOME
 
 
 async def test_an_empty_file_needs_no_data_in_either_direction(tmp_path: Path) -> None:

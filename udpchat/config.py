@@ -90,6 +90,7 @@ class Config:
     """What an administrator or a test may change.
 
     max_datagram: largest datagram we try and take [bytes].
+    transfer_credit, sync_interval: bytes of a transfer ahead of the durable ones, and between two calls of fdatasync.
     congestion: "bbr", "newreno" or "cubic".
     plaintext: sessions are not sealed; both ends must say so.
     idle_timeout, keep_alive, half_open_timeout, handshake_timeout: [us].
@@ -115,6 +116,8 @@ class Config:
     max_joins_per_second: int = 200  # from one address; loopback is exempt
     max_resets_per_second: int = 20  # of a server; one per second and source
     max_transfers: int = 16  # at once, of one connection and direction
+    transfer_credit: int = TRANSFER_CREDIT
+    sync_interval: int = SYNC_INTERVAL
     max_lists: int = 16  # answers of many records that one connection waits for
     max_send_queue: int = 4 * MIB  # bytes of a channel that wait for the peer
     max_events: int = 65_536  # of one connection that wait for the application

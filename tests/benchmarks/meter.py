@@ -111,7 +111,9 @@ def offer(world: World, end: End, name: str, size: int) -> None:
     world.do(lambda: client(end).files.put(name))
 
 
-def finish(world: World, end: End, kind: type[Uploaded] | type[Downloaded], count: int = 1, patience: float = 900.0) -> int:
+def finish(
+    world: World, end: End, kind: type[Uploaded] | type[Downloaded], count: int = 1, patience: float = 900.0
+) -> int:
     """Wait for transfers; `now` at which the last was whole. AssertionError when one fails or none comes."""
     world.run_until(lambda: len(end.told(kind)) >= count or bool(end.told(TransferFailed)), patience)
     failed = end.told(TransferFailed)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import pairwise, product
 from multiprocessing import get_context
 
 from tests.benchmarks.meter import MEGABIT, Transfer, bandwidth_delay_product, link, min_rtt, upload
@@ -97,7 +98,12 @@ def grid(options: Namespace) -> Iterator[Row]:
     cells.sort(key=lambda cell: -cell[0] * cell[1])  # the long ones first, so that both processes end together
     jobs = [(cell, seed, options.scale) for cell in cells for seed in range(1, options.seeds + 1)]
     with get_context("spawn").Pool(options.processes) as pool:
-        yield from sorted(pool.imap_unordered(_cell, jobs, chunksize=1), key=lambda row: float(row["ratio"] or 0))
+        rows: list[Row] = []
+        for row in pool.imap_unordered(_cell, jobs, chunksize=1):
+            rows.append(row)
+            print(f"\r{len(rows)} of {len(jobs)}", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
+    yield from sorted(rows, key=lambda row: float(row["ratio"] or 0))
 
 
 def _wanted(only: list[str], cell: dict[str, float]) -> bool:
@@ -165,7 +171,7 @@ def shapes(options: Namespace) -> Iterator[Row]:
 def _mean_rate(spec: LinkSpec, seconds: float) -> float:
     """Of a line whose rate changed, over the time of the transfer."""
     steps = [(0.0, spec.rate), *((at / SECOND, rate) for at, rate in spec.rate_changes), (seconds, 0)]
-    pairs = zip(steps, steps[1:], strict=False)
+    pairs = pairwise(steps)
     total = sum(rate * max(0.0, min(stop, seconds) - begin) for (begin, rate), (stop, _) in pairs)
     return total / seconds
 
@@ -185,4 +191,3 @@ def controllers(options: Namespace) -> Iterator[Row]:
                 "queue_drops": done.queue_drops,
                 "queue_ms": done.queue_median / MILLISECOND,
             }
-

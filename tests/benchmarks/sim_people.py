@@ -173,7 +173,7 @@ def chat(options: Namespace) -> Iterator[Row]:
 
 
 def _chat(name: str, spec: LinkSpec, seed: int, scale: float, *, is_full: bool) -> Row:
-    world, meter, (anna, ben) = start(seed, spec, "anna", "ben")
+    world, _, (anna, ben) = start(seed, spec, "anna", "ben")
     if is_full:
         for end in (anna, ben):  # what the other fetches later
             offer(world, end, f"{world.nicks[end.address]}.bin", int(20_000_000 * scale))
@@ -274,6 +274,3 @@ def _disk(name: str, rate: int, seed: int, scale: float) -> Row:
         **_delays(talk.delays),
         "ok": is_flat and not missing and not wrong and percentile(talk.delays, 0.99) <= CHAT_P99,
     }
-
-
-

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.simulated NAME...`: figures in virtual time; they depend on the seeds, not on the machine."""
+"""`python -m tests.benchmarks.simulated NAME...`: figures in virtual time, the same on every machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from time import perf_counter
 
-from tests.benchmarks import sim_links
+from tests.benchmarks import sim_links, sim_paths, sim_people
 from tests.benchmarks.report import Row, add_json, show
 
 Benchmark = Callable[[Namespace], Iterator[Row]]
@@ -18,6 +18,13 @@ BENCHMARKS: dict[str, Benchmark] = {
     "grid": sim_links.grid,
     "shapes": sim_links.shapes,
     "controllers": sim_links.controllers,
+    "fairness": sim_people.fairness,
+    "chat": sim_people.chat,
+    "disk": sim_people.disk,
+    "joins": sim_paths.joins,
+    "mtu": sim_paths.mtu,
+    "rebind": sim_paths.rebind,
+    "flood": sim_paths.flood,
 }
 
 

@@ -20,7 +20,7 @@ class Forger:
     def __init__(self, config: Config | None = None, *, as_server: bool = False) -> None:
         self.pair = Pair(1, config or Config(plaintext=True))
         self.pair.until(lambda: any(isinstance(event, Joined) for event in self.pair.client.told))
-        for _ in range(100):
+        for _ in range(20):
             self.pair.round()
         self.server, self.client = self.pair.connected()
         self.victim: Side = self.pair.client if as_server else self.pair.server

@@ -179,7 +179,11 @@ def example() -> str:
             *value("server iv, epoch 0", exchange.key("server").iv),
         ),
         *sealed_part(exchange, 'MSG number 0 of the client: JOIN as "ann"', exchange.first(PacketType.MSG, 0)),
-        *sealed_part(exchange, "ACK of it: packet number 0 of the server", exchange.first(PacketType.ACK, 1)),
+        *sealed_part(
+            exchange,
+            "ACK of it and of a PROBE behind it, number 0 of the server",
+            exchange.first(PacketType.ACK, 1),
+        ),
         *sealed_part(exchange, "MSG number 1 of the server: WELCOME", exchange.first(PacketType.MSG, 1)),
     ]
     return "\n".join(parts)

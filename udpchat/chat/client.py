@@ -60,7 +60,7 @@ class ChatClient:
     ) -> None:
         self.connection_id = NO_LINK
         self._desk = desk
-        self._requests = requests
+        self.requests = requests
         self._identity = identity
         self._random_bytes = random_bytes
         self._agent = agent
@@ -104,7 +104,7 @@ class ChatClient:
         connection = self._desk.endpoint.find(self.connection_id)
         if connection is None or not connection.is_alive:
             raise UsageError("there is no connection")
-        request_id = self._requests.start(on_refused or self._on_refused, on_finished)
+        request_id = self.requests.start(on_refused or self._on_refused, on_finished)
         connection.send_record(record, request_id)
         return request_id
 
@@ -125,19 +125,19 @@ class ChatClient:
         request_id = received.request_id
         match received.record:
             case Welcome() as welcome:
-                self._requests.finish(request_id)
+                self.requests.finish(request_id)
                 joined = Joined(welcome.nick, welcome.room, welcome.user_count, welcome.server_time, welcome.token)
                 self._desk.tell(joined)
             case Refused(code, text):
-                self._requests.refuse(request_id, code, text)
+                self.requests.refuse(request_id, code, text)
             case Unsupported(record_type):
                 text = f"the server is too old for this (record type {record_type})"
-                self._requests.refuse(request_id, ErrorCode.PROTOCOL_VIOLATION, text)
+                self.requests.refuse(request_id, ErrorCode.PROTOCOL_VIOLATION, text)
             case Said(_, sequence, sent_at):
-                if self._requests.finish(request_id):
+                if self.requests.finish(request_id):
                     self._desk.tell(Answered(request_id, sequence, sent_at))
             case Finished():
-                self._requests.finish_list(request_id)
+                self.requests.finish_list(request_id)
             case User(joined_at, nick):
                 users = self._users.get(request_id)
                 if users is not None and len(users) < MAX_LIST:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from udpchat.arq.ranges import RangeSet
-from udpchat.config import SYNC_INTERVAL, TRANSFER_CREDIT
 from udpchat.errors import StorageError
 from udpchat.protocol.events import DataReceived
 from udpchat.protocol.ports import PartSynced, SyncPart, WritePart
@@ -16,7 +15,7 @@ from udpchat.wire.records import Credit
 class Incoming:
     """One part that is being filled from one connection.
 
-    The sender may be TRANSFER_CREDIT ahead of what is durable: a slow disk stalls this transfer and nothing else.
+    The sender may be `transfer_credit` ahead of what is durable: a slow disk stalls this transfer and nothing else.
     on_failed: called when the disk fails.
     """
 
@@ -38,7 +37,8 @@ class Incoming:
         for start, stop in present:
             self.received.add(start, stop)
         self.present = present
-        self.limit = min(size, self._prefix() + TRANSFER_CREDIT)
+        self._config = desk.endpoint.config
+        self.limit = min(size, self._prefix() + self._config.transfer_credit)
         self._desk = desk
         self._on_failed = on_failed
         self._unsynced = 0
@@ -72,9 +72,9 @@ class Incoming:
 
     def _sync(self) -> None:
         """Make bytes durable every so often, and when the sender has used all its credit."""
-        if self._is_syncing or not self._unsynced or self.limit >= self.size:
+        if self._is_syncing or not self._unsynced or self.is_complete:
             return
-        if self._unsynced >= SYNC_INTERVAL or self._prefix() >= self.limit:
+        if self._unsynced >= self._config.sync_interval or (self.limit < self.size and self._prefix() >= self.limit):
             self._unsynced = 0
             self._is_syncing = True
             self._desk.ask(SyncPart(0, self.part_id), self._on_synced)
@@ -84,7 +84,7 @@ class Incoming:
         if isinstance(result, StorageError):
             self._on_failed(result)
             return
-        limit = min(self.size, result.durable_prefix + TRANSFER_CREDIT)
+        limit = min(self.size, result.durable_prefix + self._config.transfer_credit)
         connection = self._desk.endpoint.find(self.connection_id)
         transfer = connection.receiver.find(self.transfer_id) if connection is not None else None
         if limit > self.limit and connection is not None and transfer is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -27,12 +29,12 @@ from udpchat.config import DEFAULT_PORT, Config
 from udpchat.crypto.identity import Identity, fingerprint
 from udpchat.errors import ConnectionLostError, ErrorCode, HandshakeError, RefusedError, StorageError, UsageError
 from udpchat.files.events import Downloaded, FileList, FileShared, Progress, TransferFailed, Uploaded
-from udpchat.net.driver import Driver
+from udpchat.net.driver import Driver, PortClosed
 from udpchat.net.feed import Feed
 from udpchat.net.home import Home, wall_clock
 from udpchat.net.hosts import ClientCore, make_client
-from udpchat.net.keylog import open_keylog
-from udpchat.net.sockets import dial
+from udpchat.net.keylog import KeyLog, open_keylog
+from udpchat.net.sockets import DatagramSocket, dial
 from udpchat.protocol.datagrams import Address
 from udpchat.protocol.ports import FileEntry
 from udpchat.store.local import LocalStore
@@ -40,13 +42,15 @@ from udpchat.store.local import LocalStore
 ClientEvent: TypeAlias = LineSaid | PrivateSaid | UserChanged | NoticeGiven | FileShared | Disconnected
 OnProgress = Callable[[Progress], None]
 Result = TypeVar("Result")
+logger = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL = 0.2  # seconds between two reports
+CLOSED_PORT_REPORTS = 3  # of ICMP, after which an attempt is given up: the first may tell of a server that restarts
 GOODBYE = 0.5  # seconds at most for the server to confirm that we leave
 LOCAL_TROUBLE = {ErrorCode.STORAGE_FAILED, ErrorCode.NO_SPACE, ErrorCode.SOURCE_CHANGED, ErrorCode.DIGEST_MISMATCH}
 
 
-async def connect(
+async def connect(  # noqa: PLR0913 - each has a name, and most a default
     host: str,
     port: int = DEFAULT_PORT,
     *,
@@ -63,20 +67,23 @@ async def connect(
 
     folder: where downloads go, the current one by default. home: our key and the known servers', platformdirs' choice
     by default. strict: refuse a server that was never seen before. server_key: fingerprint or hex of the key it must
-    have. one_shot: come as another person, so that a session of ours that is open stays so. HandshakeError, ServerKeyError, RefusedError, StorageError.
+    have. one_shot: come as another person, so that a session of ours that is open stays so.
+    HandshakeError, ServerKeyError, RefusedError, StorageError.
     """
     config = config or Config()
     address = await _resolve(host, port)
     place = Home(home)
-    log = open_keylog(keylog) if keylog is not None else None
-    store = LocalStore(folder or Path.cwd(), clock=wall_clock)
+    identity = Identity(place.identity(one_shot=one_shot))
     token = b"" if config.plaintext else place.take_token(address)
-    core = make_client(
-        address, config, Identity(place.identity(one_shot=one_shot)), os.urandom, Driver.now(), token=token, keylog=log
-    )
-    client = Client(
-        core, lambda on_event: Driver(core.host, [dial(address, portable=config.portable)], store, on_event)
-    )
+    with ExitStack() as opened:  # what is open when something fails
+        source = _dial(address, portable=config.portable)
+        opened.callback(source.close)
+        log = open_keylog(keylog)
+        opened.callback(log.close if log is not None else int)
+        store = LocalStore(folder or Path.cwd(), clock=wall_clock)
+        opened.pop_all()
+    core = make_client(address, config, identity, os.urandom, Driver.now(), token=token, keylog=log)
+    client = Client(core, lambda *listeners: Driver(core.host, [source], store, *listeners), log)
     try:
         server_public = await client.opened()
         if not config.plaintext:
@@ -102,10 +109,23 @@ async def _resolve(host: str, port: int) -> Address:
     return str(place[0]), int(place[1])
 
 
+def _dial(address: Address, *, portable: bool) -> DatagramSocket:
+    try:
+        return dial(address, portable=portable)
+    except OSError as error:
+        text = f"cannot reach {address[0]}: {error.strerror}; is this machine connected to that network?"
+        raise HandshakeError(text) from error
+
+
 class Client:
     """A session. Its verbs raise RefusedError, StorageError or ConnectionLostError."""
 
-    def __init__(self, core: ClientCore, start: Callable[[Callable[[Any], None]], Driver]) -> None:
+    def __init__(
+        self,
+        core: ClientCore,
+        start: Callable[[Callable[[Any], None], Callable[[Exception], None]], Driver],
+        keylog: KeyLog | None = None,
+    ) -> None:
         self.nick = ""
         self.user_count = 0
         self.server_public = b""
@@ -113,9 +133,10 @@ class Client:
         self._core = core
         self._feed: Feed[ClientEvent] = Feed()
         self._answers: dict[int, asyncio.Future[Any]] = {}
-        self._steps: asyncio.Queue[Connected | Joined | JoinRefused | Disconnected] = asyncio.Queue()
-        self._lost: Disconnected | None = None
-        self._driver = start(self._on_event)
+        self._steps: asyncio.Queue[Connected | Joined | JoinRefused | Disconnected | Exception] = asyncio.Queue()
+        self._lost: Disconnected | Exception | None = None
+        self._keylog = keylog
+        self._driver = start(self._on_event, self._on_failure)
         self._driver.act()
 
     @property
@@ -130,6 +151,8 @@ class Client:
         step = await self._steps.get()
         if isinstance(step, Disconnected):
             raise HandshakeError(step.reason)
+        if isinstance(step, Exception):
+            raise step
         assert isinstance(step, Connected)
         return step.server_key
 
@@ -140,8 +163,8 @@ class Client:
         step = await self._steps.get()
         if isinstance(step, JoinRefused):
             raise RefusedError(step.code, step.text)
-        if isinstance(step, Disconnected):
-            raise ConnectionLostError(step.code, step.reason)
+        if isinstance(step, Disconnected | Exception):
+            raise _loss(step)
         assert isinstance(step, Joined)
         self.nick, self.user_count = step.nick, step.user_count
         return step
@@ -201,26 +224,34 @@ class Client:
         return totals
 
     async def close(self) -> None:
-        """Say goodbye and stop."""
-        if self._lost is None:
-            self._core.chat.leave()
-            self._driver.act()
-            await self._driver.wait_until(lambda: self._core.endpoint.is_over, GOODBYE)
-        await self._driver.close()
-        self._feed.close()
+        """Say goodbye and stop. Who still waits for an answer gets ConnectionLostError."""
+        try:
+            if self._lost is None:
+                self._core.chat.leave()
+                self._driver.act()
+                await self._driver.wait_until(lambda: self._core.endpoint.is_over, GOODBYE)
+        finally:
+            await self._driver.close()
+            if self._keylog is not None:
+                self._keylog.close()
+            self._on_disconnected(Disconnected(ErrorCode.NO_ERROR, "the connection was closed", remote=False))
+            self._feed.close()
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
     async def _ask(self, verb: Callable[[], int]) -> Any:
         if self._lost is not None:
-            raise ConnectionLostError(self._lost.code, self._lost.reason)
+            raise _loss(self._lost)
         try:
             request_id = verb()
         except UsageError as error:
             raise ConnectionLostError(ErrorCode.NO_ERROR, str(error)) from error
         answer = self._answers[request_id] = asyncio.get_running_loop().create_future()
         self._driver.act()
-        return await answer
+        try:
+            return await answer
+        finally:
+            self._answers.pop(request_id, None)
 
     async def _transfer(self, verb: Callable[[], int], progress: OnProgress | None) -> Any:
         if progress is None:
@@ -259,6 +290,8 @@ class Client:
                 self._refuse(request_id, StorageError(text, ErrorCode(code)) if is_local else RefusedError(code, text))
             case Disconnected():
                 self._on_disconnected(event)
+            case PortClosed(times):
+                self._on_port_closed(times)
             case UserChanged():
                 self.user_count = event.user_count
                 self._feed.put(event)
@@ -266,12 +299,32 @@ class Client:
                 self._feed.put(event)
 
     def _on_disconnected(self, event: Disconnected) -> None:
+        if self._lost is not None:
+            return
         self._lost = event
         self._steps.put_nowait(event)
         for request_id in list(self._answers):
             self._refuse(request_id, ConnectionLostError(event.code, event.reason))
         self._feed.put(event)
         self._feed.close()
+
+    def _on_port_closed(self, times: int) -> None:
+        # ICMP can be forged, so a connection that stands does not listen to it; an attempt can be made again.
+        if self._core.endpoint.connection is None and times >= CLOSED_PORT_REPORTS:
+            host, port = self._driver.sockets[0].peer or ("", 0)
+            text = f"no server is running on {host} port {port}: that machine answers that the port is closed"
+            self._on_disconnected(Disconnected(ErrorCode.IDLE_TIMEOUT, text, remote=False))
+
+    def _on_failure(self, error: Exception) -> None:
+        """A bug of ours: everybody who waits gets it."""
+        if self._lost is None:
+            self._lost = error
+        is_known = self._feed.fail(error) or bool(self._answers) or self._core.endpoint.connection is None
+        self._steps.put_nowait(error)
+        for request_id in list(self._answers):
+            self._refuse(request_id, error)
+        if not is_known:
+            logger.error("the session has ended by an internal error: %s: %s", type(error).__name__, error)
 
     def _answer(self, request_id: int, event: object) -> None:
         answer = self._answers.pop(request_id, None)
@@ -282,3 +335,7 @@ class Client:
         answer = self._answers.pop(request_id, None)
         if answer is not None and not answer.done():
             answer.set_exception(error)
+
+
+def _loss(event: Disconnected | Exception) -> Exception:
+    return ConnectionLostError(event.code, event.reason) if isinstance(event, Disconnected) else event

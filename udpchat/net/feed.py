@@ -18,6 +18,8 @@ class Feed(Generic[Event]):
     def __init__(self) -> None:
         self._waiting: deque[Event] = deque(maxlen=MAX_WAITING)
         self._is_closed = False
+        self._failure: Exception | None = None
+        self._has_reader = False
         self._changed = asyncio.Event()
 
     def put(self, event: Event) -> None:
@@ -30,11 +32,20 @@ class Feed(Generic[Event]):
         self._is_closed = True
         self._changed.set()
 
+    def fail(self, error: Exception) -> bool:
+        """No more events come, and the reader gets the error after those that wait; False when nobody reads."""
+        self._failure = error
+        self.close()
+        return self._has_reader
+
     async def read(self) -> AsyncIterator[Event]:
         """Every event, until the feed is closed."""
+        self._has_reader = True
         while True:
             while self._waiting:
                 yield self._waiting.popleft()
+            if self._failure is not None:
+                raise self._failure
             if self._is_closed:
                 return
             self._changed.clear()

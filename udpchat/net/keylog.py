@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+import stat
 from pathlib import Path
 
 from udpchat.errors import StorageError
 
+logger = logging.getLogger(__name__)
 
-def open_keylog(path: Path) -> Callable[[str], None]:
-    """A function that appends a line to the key log. StorageError when it cannot be written."""
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    except OSError as error:
-        raise StorageError(f"cannot write the key log {path}: {error.strerror}") from error
-    log = os.fdopen(fd, "a", encoding="ascii", buffering=1)
 
-    def write(line: str) -> None:
-        log.write(f"{line}\n")
+class KeyLog:
+    """A file that lines are appended to by calling it. StorageError when it cannot be opened."""
 
-    return write
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(self._fd).st_mode):
+                os.fchmod(self._fd, 0o600)  # it may have been there before
+        except OSError as error:
+            raise StorageError(f"cannot write the key log {path}: {error.strerror}") from error
+
+    def __call__(self, line: str) -> None:
+        """Append a line. A disk that refuses it ends the log, not the session."""
+        if self._fd < 0:
+            return
+        try:
+            os.write(self._fd, f"{line}\n".encode("ascii"))
+        except OSError as error:
+            logger.warning("the key log %s ends here: %s", self._path, error.strerror)
+            self.close()
+
+    def close(self) -> None:
+        """Give the file back; a second call does nothing."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def open_keylog(path: Path | None) -> KeyLog | None:
+    """The key log, when there is to be one."""
+    return None if path is None else KeyLog(path)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,7 +23,7 @@ from udpchat.net.driver import Driver
 from udpchat.net.feed import Feed
 from udpchat.net.home import wall_clock
 from udpchat.net.hosts import ServerCore, make_server
-from udpchat.net.keylog import open_keylog
+from udpchat.net.keylog import KeyLog, open_keylog
 from udpchat.net.sockets import buffer_advice, listen
 from udpchat.protocol.members import Session
 from udpchat.protocol.ports import FileEntry, ListFiles
@@ -32,6 +34,8 @@ from udpchat.store.server import ServerStore
 ServerEvent: TypeAlias = (
     UserChanged | LineSaid | PrivateSaid | NoticeGiven | UploadBegan | FileShared | FileDelivered | TransferFailed
 )
+logger = logging.getLogger(__name__)
+
 GOODBYE = 1.0  # seconds at most for everybody to confirm that the server is going
 
 
@@ -48,16 +52,16 @@ async def serve(
     OSError when the port cannot be had, StorageError when the folder cannot.
     """
     config = config or Config()
-    store = ServerStore(data, clock=wall_clock, random_bytes=os.urandom)
-    try:
+    with ExitStack() as opened:  # what is open when something fails
+        store = ServerStore(data, clock=wall_clock, random_bytes=os.urandom)
+        opened.callback(store.close)
         keys = ServerKeys.from_master(read_or_create_secret(data, MASTER_SECRET, os.urandom))
+        log = open_keylog(keylog)
+        opened.callback(log.close if log is not None else int)
         sockets = listen(host, port, portable=config.portable)
-    except BaseException:
-        store.close()
-        raise
-    log = open_keylog(keylog) if keylog is not None else None
+        opened.pop_all()
     core = make_server(config, keys, os.urandom, wall_offset=wall_clock() - Driver.now(), keylog=log)
-    return Server(core, keys, lambda on_event: Driver(core.host, sockets, store, on_event), host)
+    return Server(core, keys, lambda *listeners: Driver(core.host, sockets, store, *listeners), host, log)
 
 
 class Server:
@@ -67,12 +71,19 @@ class Server:
     """
 
     def __init__(
-        self, core: ServerCore, keys: ServerKeys, start: Callable[[Callable[[Any], None]], Driver], host: str
+        self,
+        core: ServerCore,
+        keys: ServerKeys,
+        start: Callable[[Callable[[Any], None], Callable[[Exception], None]], Driver],
+        host: str,
+        keylog: KeyLog | None = None,
     ) -> None:
         self._core = core
         self._feed: Feed[ServerEvent] = Feed()
-        self._driver = start(self._on_event)
+        self._asked: set[asyncio.Future[tuple[FileEntry, ...]]] = set()
+        self._driver = start(self._on_event, self._on_failure)
         self._host = host
+        self._keylog = keylog
         self.address = self._driver.sockets[0].address
         self.fingerprint = fingerprint(keys.static_public)
         self.public_key = keys.static_public
@@ -109,14 +120,20 @@ class Server:
         answer: asyncio.Future[tuple[FileEntry, ...]] = asyncio.get_running_loop().create_future()
 
         def on_listed(result: tuple[FileEntry, ...] | StorageError, now: int) -> None:  # noqa: ARG001 - an Answer
+            if answer.done():
+                return
             if isinstance(result, StorageError):
                 answer.set_exception(result)
             else:
                 answer.set_result(result)
 
-        self._core.desk.ask(ListFiles(0), on_listed)
-        self._driver.act()
-        return await answer
+        self._asked.add(answer)
+        try:
+            self._core.desk.ask(ListFiles(0), on_listed)
+            self._driver.act()
+            return await answer
+        finally:
+            self._asked.discard(answer)
 
     def counters(self) -> dict[str, int]:
         """Totals of the connections that are open, and of the socket; drops by reason."""
@@ -135,15 +152,31 @@ class Server:
             asyncio.get_running_loop().call_soon(failpoints.reach, "replied")
         self._feed.put(event)
 
+    def _on_failure(self, error: Exception) -> None:
+        """A bug of ours: the server stands still, and everybody who waits for it gets the error."""
+        is_known = self._feed.fail(error) or bool(self._asked)
+        for answer in self._asked:
+            if not answer.done():
+                answer.set_exception(error)
+        if not is_known:
+            logger.error("the server has stopped by an internal error: %s: %s", type(error).__name__, error)
+
     async def close(self) -> None:
         """Say goodbye to everybody and stop."""
-        for session in list(self._core.desk.members):
-            if (connection := self._core.endpoint.find(session.connection_id)) is not None:
-                connection.close(ErrorCode.SHUTTING_DOWN, "the server is shutting down")
-        self._driver.act()
-        await self._driver.wait_until(lambda: not self._core.endpoint.connections, GOODBYE)
-        await self._driver.close()
-        self._feed.close()
+        try:
+            for session in list(self._core.desk.members):
+                if (connection := self._core.endpoint.find(session.connection_id)) is not None:
+                    connection.close(ErrorCode.SHUTTING_DOWN, "the server is shutting down")
+            self._driver.act()
+            await self._driver.wait_until(lambda: not self._core.endpoint.connections, GOODBYE)
+        finally:
+            await self._driver.close()
+            if self._keylog is not None:
+                self._keylog.close()
+            for answer in self._asked:
+                if not answer.done():
+                    answer.set_exception(StorageError("the server was closed"))
+            self._feed.close()
 
 
 def _place(host: str, port: int) -> str:

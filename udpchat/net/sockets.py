@@ -11,7 +11,7 @@ import struct
 import sys
 from typing import Final
 
-from udpchat.config import MAX_BURST, MIB
+from udpchat.config import MAX_BURST, MAX_BURST_SEGMENTS, MIB
 from udpchat.protocol.datagrams import Address, Burst
 
 BUFFER_SIZE: Final = 8 * MIB  # asked for; the system may grant less
@@ -30,20 +30,25 @@ ANCILLARY_SIZE = 64  # bytes for control messages
 
 NO_ROOM = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS}
 NO_OFFLOAD = {errno.EIO, errno.EINVAL, errno.ENOPROTOOPT, errno.EOPNOTSUPP}
+GONE = {errno.EBADF, errno.ENOTSOCK}
+MAX_NOISE = 64  # reports of ICMP skipped in one call
 
 
 class DatagramSocket:
     """A non-blocking UDP socket that sends and receives bursts.
 
-    has_offload: one system call carries many datagrams (UDP_SEGMENT, UDP_GRO). peer: the only address, when connected.
+    has_offload: one system call sends many datagrams (UDP_SEGMENT). peer: the only address, when connected. refusals:
+    how often ICMP said that nobody listens there; only a connected socket is told.
     """
 
     def __init__(self, raw: socket.socket, *, portable: bool, peer: Address | None = None) -> None:
         self.raw = raw
         self.peer = peer
-        self.has_offload = not portable and _enable_offload(raw)
+        self.refusals = 0
+        self.has_offload = self._merges = not portable and _enable_offload(raw)
         self.granted_buffer = _enlarge_buffers(raw)
-        self._buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self._buffer = memoryview(bytearray(2 * RECEIVE_BUFFER))  # a burst, and room for a datagram of any size
+        self._held: tuple[Address, int, int] | None = None  # a datagram that begins the next burst: where it lies
         _forbid_fragments(raw)
         raw.setblocking(False)
 
@@ -53,80 +58,134 @@ class DatagramSocket:
         name = self.raw.getsockname()
         return name[0], name[1]
 
-    def receive(self) -> Burst | None:
-        """What one system call delivers, valid until the next; None when there is nothing.
+    @property
+    def holds_datagram(self) -> bool:
+        """The next `receive` brings something that the system no longer knows of."""
+        return self._held is not None
 
-        What ICMP says about datagrams sent earlier is noise: it is skipped (RFC 1122 section 4.1.3.3).
+    def close(self) -> None:
+        """Give it back."""
+        self.raw.close()
+
+    # -- in ------------------------------------------------------------------------------------------------------------
+
+    def receive(self) -> Burst | None:
+        """A burst, valid until the next; None when there is nothing.
+
+        What ICMP says about datagrams sent earlier is noise: it is counted and skipped (RFC 1122 section 4.1.3.3).
         """
-        while True:
+        return self._receive_merged() if self._merges else self._receive_singles()
+
+    def _receive_merged(self) -> Burst | None:
+        """What one system call delivers."""
+        for _ in range(MAX_NOISE):
             try:
-                if not self.has_offload:
-                    size, sender = self.raw.recvfrom_into(self._buffer)
-                    return Burst(self.peer or (sender[0], sender[1]), self._buffer[:size], size)
                 size, ancillary, _, sender = self.raw.recvmsg_into([self._buffer], ANCILLARY_SIZE)
             except (BlockingIOError, InterruptedError):
                 return None
             except OSError as error:
-                if error.errno in (errno.EBADF, errno.ENOTSOCK):
-                    raise
+                self._note(error)
                 continue
             segment = size
             for level, kind, data in ancillary:
                 if level == SOL_UDP and kind == UDP_GRO:
                     segment = GRO_SIZE.unpack(data[:4])[0]
             return Burst(self.peer or (sender[0], sender[1]), self._buffer[:size], segment)
+        return None
 
-    def send(self, burst: Burst) -> bool:
-        """Hand a burst to the system; False when it has no room now.
+    def _receive_singles(self) -> Burst | None:
+        """Datagrams of one size from one address, put together as the system would: opening them at once is cheaper."""
+        buffer, held = self._buffer, self._held
+        if held is not None:
+            self._held = None
+            address, start, segment = held
+            buffer[:segment] = buffer[start : start + segment]
+        elif (first := self._receive_one(buffer)) is not None:
+            address, segment = first
+        else:
+            return None
+        end = segment
+        limit = min(MAX_BURST - segment, segment * (MAX_BURST_SEGMENTS - 1))
+        while 0 < end <= limit:
+            if (following := self._receive_one(buffer[end:])) is None:
+                break
+            sender, size = following
+            if sender != address or not 0 < size <= segment:
+                self._held = (sender, end, size)
+                break
+            end += size
+            if size < segment:
+                break
+        return Burst(address, buffer[:end], segment)
 
-        OSError with EMSGSIZE when a datagram is larger than the interface takes; other errors are the network's.
-        """
-        if len(burst.data) <= burst.segment_size:
-            return self._send_one(burst.data, burst.address)
-        if self.has_offload:
-            control = [(SOL_UDP, UDP_SEGMENT, SEGMENT.pack(burst.segment_size))]
+    def _receive_one(self, into: memoryview) -> tuple[Address, int] | None:
+        for _ in range(MAX_NOISE):
             try:
-                self.raw.sendmsg([burst.data], control, 0, None if self.peer else burst.address)
-                return True
+                if self.peer is not None:
+                    return self.peer, self.raw.recv_into(into)
+                size, sender = self.raw.recvfrom_into(into)
+            except (BlockingIOError, InterruptedError):
+                return None
+            except OSError as error:
+                self._note(error)
+                continue
+            return (sender[0], sender[1]), size
+        return None
+
+    def _note(self, error: OSError) -> None:
+        if error.errno in GONE:
+            raise error
+        if error.errno == errno.ECONNREFUSED:
+            self.refusals += 1
+
+    # -- out -----------------------------------------------------------------------------------------------------------
+
+    def send(self, burst: Burst) -> int:
+        """Hand a burst to the system; how many of its bytes it had room for, in whole datagrams.
+
+        OSError with EMSGSIZE when a datagram is larger than the interface takes. What the network refuses for another
+        reason counts as sent: it is lost on the way.
+        """
+        address, data, segment = burst
+        if not self.has_offload or len(data) <= segment:
+            return self._send_each(burst)
+        control = [(SOL_UDP, UDP_SEGMENT, SEGMENT.pack(segment))]
+        try:
+            return self.raw.sendmsg([data], control, 0, None if self.peer else address)
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                return 0
+            if error.errno == errno.EMSGSIZE:
+                raise
+            taken = self._send_each(burst)
+            # EINVAL is also what datagrams above the interface's MTU get, but those do not go out one by one either.
+            self.has_offload = error.errno not in NO_OFFLOAD
+            return taken
+
+    def _send_each(self, burst: Burst) -> int:
+        taken = 0
+        for datagram in burst.datagrams():
+            if not self._send_one(datagram, burst.address):
+                break
+            taken += len(datagram)
+        return taken
+
+    def _send_one(self, datagram: memoryview, address: Address) -> bool:
+        for _ in range(2):  # what ICMP said about an earlier datagram comes up in place of the next one: try that again
+            try:
+                if self.peer is not None:
+                    self.raw.send(datagram)
+                else:
+                    self.raw.sendto(datagram, address)
             except OSError as error:
                 if error.errno in NO_ROOM:
                     return False
-                if error.errno not in NO_OFFLOAD:
-                    return self._failed(error)
-                self.has_offload = False  # this device cannot: one datagram at a time from now on
-        return self._send_each(burst)
-
-    def _send_each(self, burst: Burst) -> bool:
-        """One datagram a call. When room runs out in the middle the rest is lost on the way, as it may be anywhere."""
-        sent_any = False
-        for datagram in burst.datagrams():
-            if not self._send_one(datagram, burst.address):
-                return sent_any
-            sent_any = True
-        return True
-
-    def _send_one(self, datagram: memoryview, address: Address) -> bool:
-        try:
-            if self.peer is not None:
-                self.raw.send(datagram)
+                if error.errno == errno.EMSGSIZE:
+                    raise
+                self._note(error)
             else:
-                self.raw.sendto(datagram, address)
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                return False
-            return self._failed(error)
+                break
         return True
-
-    @staticmethod
-    def _failed(error: OSError) -> bool:
-        """A datagram that the network refuses counts as sent and lost, except that it was too large."""
-        if error.errno == errno.EMSGSIZE:
-            raise error
-        return True
-
-    def close(self) -> None:
-        """Give it back."""
-        self.raw.close()
 
 
 def listen(host: str, port: int, *, portable: bool) -> list[DatagramSocket]:
@@ -152,10 +211,10 @@ def dial(address: Address, *, portable: bool) -> DatagramSocket:
     raw = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM)
     try:
         raw.connect(address)
+        return DatagramSocket(raw, portable=portable, peer=address)
     except OSError:
         raw.close()
         raise
-    return DatagramSocket(raw, portable=portable, peer=address)
 
 
 def buffer_advice(sockets: list[DatagramSocket]) -> str | None:

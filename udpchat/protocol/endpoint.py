@@ -59,6 +59,11 @@ class ServerEndpoint:
         """Datagrams that belonged to no connection, by reason."""
         return self.acceptor.drops
 
+    @property
+    def config(self) -> Config:
+        """What an administrator or a test may change."""
+        return self._shop.config
+
     def find(self, connection_id: bytes) -> Connection | None:
         """A connection that is to be told something; it is asked for datagrams at the next drain."""
         if (connection := self.connections.get(connection_id)) is not None:
@@ -234,6 +239,11 @@ class ClientEndpoint:
         self._handshake = ClientHandshake(server, config, random_bytes, token, now)
         self._has_failed = False
         self._is_ready = False  # the connection was asked for, so it may have something to send
+
+    @property
+    def config(self) -> Config:
+        """What an administrator or a test may change."""
+        return self._shop.config
 
     def find(self, connection_id: bytes) -> Connection | None:
         """The connection, when that is its id."""

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
+from udpchat.config import Config
 from udpchat.errors import ErrorCode, StorageError, UsageError
 from udpchat.protocol.connection import Connection
 from udpchat.protocol.datagrams import Burst
@@ -23,6 +24,8 @@ class Endpoint(Protocol):
     """The socket below the services; see endpoint.py."""
 
     # The five methods of the core contract, and `find`.
+    @property
+    def config(self) -> Config: ...  # noqa: D102
     def receive_burst(self, burst: Burst, now: int) -> None: ...  # noqa: D102
     def handle_timeout(self, now: int) -> None: ...  # noqa: D102
     def next_event(self) -> ConnectionEvent | None: ...  # noqa: D102
@@ -111,6 +114,11 @@ class Host:
         self._on_part_failed = on_part_failed
         self._services = services
         self._by_record = {record: service for service in services for record in service.handles}
+
+    @property
+    def record_types(self) -> frozenset[type]:
+        """Classes of the records that are taken at this end."""
+        return frozenset(self._by_record)
 
     def receive_burst(self, burst: Burst, now: int) -> None:
         """Datagrams from one address. Drain `next_event` before the next call: file bytes are lent."""

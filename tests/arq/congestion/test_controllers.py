@@ -66,7 +66,7 @@ ACKS = st.lists(
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(acks=ACKS)
 def test_no_sequence_of_acks_stops_a_controller_or_opens_it_without_bound(
     name: str, acks: list[tuple[int, int, int, int, int, bool]]

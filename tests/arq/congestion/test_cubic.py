@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.arq.congestion.samples import MSS, sample
@@ -13,6 +13,7 @@ from udpchat.arq.congestion.cubic import cube_root
 SECOND = 1_000_000
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 1 << 90))
 def test_cube_root_is_the_largest_integer_whose_cube_fits(value: int) -> None:
     root = cube_root(value)

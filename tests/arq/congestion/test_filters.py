@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.arq.congestion.samples import MSS, sample
@@ -11,6 +11,7 @@ from udpchat.arq.congestion.filters import DeliveryRate, RateSample, SmallestRtt
 SPAN, SILENCE = 10_000, 100_000
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 1_000)), min_size=1), st.integers(1, 8))
 def test_windowed_max_is_the_largest_of_the_newest_ticks(steps: list[tuple[int, int]], length: int) -> None:
     window, seen, tick = WindowedMax(length), [], 0
@@ -120,6 +121,7 @@ def test_pause_in_sending_starts_a_new_train() -> None:
     assert newest.rate == 4 * MSS * 500
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(-5_000, 5_000), st.integers(0, 5_000), st.integers(1, 64)), max_size=60))
 def test_a_lying_clock_cannot_make_the_rate_exceed_what_was_sent(steps: list[tuple[int, int, int]]) -> None:
     arrivals, arrival, sent_at, total = Arrivals(), 0, 0, 0

@@ -151,7 +151,7 @@ def test_new_path_starts_again() -> None:
     assert (control.congestion_window, control.pacing_rate, control.state) == (10 * MSS, 0, "slow start")
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["ack", "loss", "late", "persistent"]), st.integers(1, 60)), max_size=60))
 def test_whatever_happens_the_window_stays_between_two_datagrams_and_what_was_sent(
     events: list[tuple[str, int]],

@@ -33,7 +33,7 @@ class Bbr:
 
     @property
     def state(self) -> str:
-        """ "startup", "probe", "drain", "cruise", "empty", "competition" or "short path"."""
+        """ "startup", "probe", "drain", "cruise", "empty", "competition" and "short path"."""
         match self._strategy:
             case Startup():
                 return "startup"

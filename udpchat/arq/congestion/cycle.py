@@ -17,6 +17,7 @@ FIRST_CRUISE_ROUNDS: Final = 2  # the trains of start-up leave the path first
 MAX_DRAIN_ROUNDS: Final = 4
 PERCENT: Final = 100
 DRAIN_GAIN: Final = 75  # percent of the bandwidth (BBR draft)
+FRESH_GAIN: Final = 108  # right after start-up, whose trains measure a little low
 QUEUE_GAIN: Final = 90  # while cruising with a queue that does not go away
 PROBE_GAINS: Final = (125, 150, 200)  # each taken when the one before found more bandwidth
 DRAINED: Final = 103  # percent of the BDP in flight: received and not yet acknowledged, and no queue
@@ -49,6 +50,7 @@ class Cycle:
     __slots__ = (
         "_before",
         "_gain",
+        "_is_fresh",
         "_queued_rounds",
         "_rounds",
         "_slow_rounds",
@@ -62,6 +64,7 @@ class Cycle:
         self.is_contested = False  # a queue stands that is not ours
         self._started_at = now
         self._rounds = CRUISE_ROUNDS - FIRST_CRUISE_ROUNDS  # since the phase began
+        self._is_fresh = True  # no probe has been made yet
         self._gain = 0  # index into PROBE_GAINS
         self._before = path.bandwidth  # when the probe began
         self._queued_rounds = 0  # in a row that ended with a queue
@@ -103,6 +106,8 @@ class Cycle:
             percent = DRAIN_GAIN
         elif path.has_queue:
             percent = QUEUE_GAIN
+        elif self._is_fresh:
+            percent = FRESH_GAIN
         return path.bandwidth * percent * (MILLION + path.made_up_loss) // (PERCENT * MILLION)
 
     def _has_grown(self, path: Path) -> bool:
@@ -140,6 +145,7 @@ class Cycle:
             self._enter(Phase.CRUISE, sample.now)
 
     def _probe(self, path: Path, now: int, *, gain: int) -> None:
+        self._is_fresh = False
         self._gain = gain
         self._before = path.bandwidth
         self._enter(Phase.PROBE, now)
