@@ -60,19 +60,27 @@ class End:
 class World:
     """seed decides everything: keys, packet numbers, losses."""
 
-    def __init__(self, seed: int, link: LinkSpec, config: Config | None = None, disk: DiskSpec = FAST_DISK) -> None:
+    def __init__(
+        self,
+        seed: int,
+        link: LinkSpec,
+        config: Config | None = None,
+        disk: DiskSpec = FAST_DISK,
+        keylog: Callable[[str], None] | None = None,
+    ) -> None:
         self.random = Random(f"world {seed}")
         self.network = Network(seed, link)
         self.network.invariant(WindowWatch())
         self.config = config or Config()
         self.nicks: dict[Address, str] = {}
         self._disk = disk
+        self._keylog = keylog
         self.keys = ServerKeys.from_master(self.random.randbytes(32))
         self.server = self.start_server()
 
     def start_server(self) -> End:
         """A server at its address; an earlier one must have been removed."""
-        core = make_server(self.config, self.keys, self.random.randbytes, wall_offset=WALL)
+        core = make_server(self.config, self.keys, self.random.randbytes, wall_offset=WALL, keylog=self._keylog)
         return self._add(core, SERVER)
 
     def add_client(

@@ -37,7 +37,11 @@ class Meter:
         """Take in one happening."""
         if happening is Happening.SENT:
             self.udp_bytes[source] += len(data)
-        if happening is Happening.DROPPED or data[TYPE_AT : TYPE_AT + 1] != bytes((PacketType.DATA,)):
+        if (
+            len(data) < OVERHEAD
+            or happening is Happening.DROPPED
+            or data[TYPE_AT : TYPE_AT + 1] != bytes((PacketType.DATA,))
+        ):
             return
         transfer_id, offset = unpack_data(data)
         if happening is Happening.DELIVERED:
@@ -118,7 +122,8 @@ def finish(
     world.run_until(lambda: len(end.told(kind)) >= count or bool(end.told(TransferFailed)), patience)
     failed = end.told(TransferFailed)
     assert not failed, failed
-    return max(each.finished for each in end.told(kind))
+    finished: int = max(each.finished for each in end.told(kind))
+    return finished
 
 
 def upload(spec: LinkSpec, size: int, seed: int = 1, config: Config | None = None) -> Transfer:

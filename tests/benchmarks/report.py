@@ -12,7 +12,7 @@ from typing import TypeAlias
 Value: TypeAlias = str | int | float | bool | None
 Row: TypeAlias = dict[str, Value]
 
-LIMIT_SHARE = 1_420 / 1_514  # of the wire that the best packets leave to the file (DESIGN, figures)
+LIMIT_SHARE = 1_420 / 1_514  # of the wire that the best packets leave to the file (docs/testing.md)
 OK = "ok"  # column that says whether a row meets its target
 
 

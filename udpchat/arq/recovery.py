@@ -206,13 +206,16 @@ class Recovery:
             lost += self.in_flight.take(run.first, min(run.stop, stop))
             if stop < run.stop:
                 break
+        self._remember_lost(lost)
+        return lost
+
+    def _remember_lost(self, lost: list[SentRun]) -> None:
         for run in lost:
             if run.kind is not Kind.PROBE:
                 self.counters.lost_packets += run.count
             self._lost.add(run)
         while len(self._lost) > LOST_RUNS_KEPT and (oldest := self._lost.oldest()) is not None:
             self._lost.take(oldest.first, oldest.stop)
-        return lost
 
     def _is_persistent(self, lost: list[SentRun]) -> bool:
         """Nothing that was sent for a long time arrived (RFC 9002 section 7.6)."""
@@ -259,6 +262,13 @@ class Recovery:
             self._backoff += 1
             self.counters.probe_timeouts += 1
         return Outcome()
+
+    def give_up_in_flight(self) -> list[SentRun]:
+        """All that is in flight went to an address that is no longer the peer's; that says nothing about the rate."""
+        lost = self.in_flight.take_all()
+        self._backoff = self.probes_due = 0
+        self._remember_lost(lost)
+        return lost
 
     def set_datagram_size(self, size: int) -> None:
         """Full datagrams have size bytes from now on."""

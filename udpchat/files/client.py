@@ -31,7 +31,7 @@ from udpchat.protocol.ports import (
     PartFailed,
 )
 from udpchat.protocol.requests import Requests
-from udpchat.protocol.service import Desk
+from udpchat.protocol.service import Desk, clip
 from udpchat.wire.records import (
     Cancel,
     Commit,
@@ -363,7 +363,7 @@ class FileClient:
         else:
             return
         if tell_server and transfer_id:
-            self._desk.send(self._connection_id, Cancel(transfer_id, code, text))
+            self._desk.send(self._connection_id, Cancel(transfer_id, code, clip(text)))
         self._desk.tell(TransferFailed(request_id, "", name, code, text))
 
     def _stop_sending(self, put: Put) -> None:

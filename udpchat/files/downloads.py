@@ -9,7 +9,7 @@ from udpchat.files.events import FileDelivered, TransferFailed
 from udpchat.protocol.events import RecordReceived
 from udpchat.protocol.members import Session
 from udpchat.protocol.ports import CloseSource, FileEntry, FindFile, OpenStored, Source
-from udpchat.protocol.service import Desk
+from udpchat.protocol.service import Desk, clip
 from udpchat.wire.records import Cancel, Credit, Fetch, Offer, Received
 
 DOWNLOAD_IDS = 2**31  # transfer ids of downloads start here, so that they never meet those of uploads
@@ -104,7 +104,7 @@ class Downloads:
         try:
             connection.send_transfer(record.transfer_id, size, download.source, record.limit, download.present)
         except RefusedError as error:
-            self._desk.send(key[0], Cancel(record.transfer_id, error.code, error.text))
+            self._desk.send(key[0], Cancel(record.transfer_id, error.code, clip(error.text)))
             self._end(key)
 
     def on_received(self, received: RecordReceived, record: Received) -> None:

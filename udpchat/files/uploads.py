@@ -11,7 +11,7 @@ from udpchat.files.receiving import Incoming
 from udpchat.protocol.events import DataReceived, RecordReceived
 from udpchat.protocol.members import Session
 from udpchat.protocol.ports import AbortPart, ClosePart, CommitPart, CreatePart, FileEntry, PartCreated, PartFailed
-from udpchat.protocol.service import Desk
+from udpchat.protocol.service import Desk, clip
 from udpchat.wire.records import Cancel, Commit, Committed, Open, Opened, Shared
 
 
@@ -187,7 +187,7 @@ class Uploads:
         incoming = upload.incoming
         if self._uploads.get((connection_id, upload_id)) is not upload or incoming is None:
             return
-        self._desk.send(connection_id, Cancel(incoming.transfer_id, error.code, error.text))
+        self._desk.send(connection_id, Cancel(incoming.transfer_id, error.code, clip(error.text)))
         self._forget(connection_id, upload_id, upload)
         self._desk.ask(AbortPart(0, upload_id), lambda _result, _now: None)
         self._desk.tell(TransferFailed(0, upload.session.nick, upload.file_name, error.code, error.text))

@@ -44,6 +44,7 @@ OnProgress = Callable[[Progress], None]
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
+PATIENCE = 1.0  # seconds of silence, while an answer is waited for, after which the server is asked whether it is there
 PROGRESS_INTERVAL = 0.2  # seconds between two reports
 CLOSED_PORT_REPORTS = 3  # of ICMP, after which an attempt is given up: the first may tell of a server that restarts
 GOODBYE = 0.5  # seconds at most for the server to confirm that we leave
@@ -87,7 +88,7 @@ async def connect(  # noqa: PLR0913 - each has a name, and most a default
     try:
         server_public = await client.opened()
         if not config.plaintext:
-            client.is_new_key = place.check_server(f"{host}:{port}", server_public, strict=strict, expected=server_key)
+            client.is_new_key = place.check_server(shown_place(host, port), server_public, strict=strict, expected=server_key)
             client.server_public = server_public
         joined = await client.join(nick)
         if joined.token:
@@ -96,6 +97,11 @@ async def connect(  # noqa: PLR0913 - each has a name, and most a default
         await client.close()
         raise
     return client
+
+
+def shown_place(host: str, port: int) -> str:
+    """A server as a user would type it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _resolve(host: str, port: int) -> Address:
@@ -136,6 +142,7 @@ class Client:
         self._steps: asyncio.Queue[Connected | Joined | JoinRefused | Disconnected | Exception] = asyncio.Queue()
         self._lost: Disconnected | Exception | None = None
         self._keylog = keylog
+        self._watch: asyncio.TimerHandle | None = None
         self._driver = start(self._on_event, self._on_failure)
         self._driver.act()
 
@@ -198,7 +205,12 @@ class Client:
 
         upload_id: 16 bytes; the id of an earlier try of the same file goes on where that one ended.
         """
-        uploaded: Uploaded = await self._transfer(lambda: self._core.files.put(str(path), upload_id), progress)
+        try:
+            uploaded: Uploaded = await self._transfer(lambda: self._core.files.put(str(path), upload_id), progress)
+        except RefusedError as error:
+            if error.code == ErrorCode.UNKNOWN_FILE:  # the one on this disk: the server knows none that is not uploaded
+                raise StorageError(error.text, ErrorCode.UNKNOWN_FILE) from None
+            raise
         return uploaded
 
     async def get(self, name: str, folder: Path | None = None, progress: OnProgress | None = None) -> Downloaded:
@@ -231,6 +243,8 @@ class Client:
                 self._driver.act()
                 await self._driver.wait_until(lambda: self._core.endpoint.is_over, GOODBYE)
         finally:
+            if self._watch is not None:
+                self._watch.cancel()
             await self._driver.close()
             if self._keylog is not None:
                 self._keylog.close()
@@ -247,11 +261,31 @@ class Client:
         except UsageError as error:
             raise ConnectionLostError(ErrorCode.NO_ERROR, str(error)) from error
         answer = self._answers[request_id] = asyncio.get_running_loop().create_future()
+        if self._watch is None:
+            self._ask_after(self._driver.datagram_bytes[0])
         self._driver.act()
         try:
             return await answer
         finally:
             self._answers.pop(request_id, None)
+
+    def _ask_after(self, heard: int) -> None:
+        self._watch = asyncio.get_running_loop().call_later(PATIENCE, self._ask_if_alive, heard)
+
+    def _ask_if_alive(self, heard: int) -> None:
+        """While an answer is waited for and nothing comes, see whether the server knows us: RESET comes if it does not.
+
+        heard: bytes received when this was asked last.
+        """
+        self._watch = None
+        connection = self._core.endpoint.connection
+        if not self._answers or self._lost is not None or connection is None:
+            return
+        received = self._driver.datagram_bytes[0]
+        if received == heard and self._core.endpoint.find(connection.connection_id) is not None:
+            connection.transmitter.ping_due = True
+            self._driver.act()
+        self._ask_after(received)
 
     async def _transfer(self, verb: Callable[[], int], progress: OnProgress | None) -> Any:
         if progress is None:

@@ -127,6 +127,9 @@ class Driver:
             burst = source.receive()
             if burst is None:
                 break
+            # Read the clock after the call: we may have been off the processor, and a burst must not seem to arrive
+            # before it was sent.
+            now = self.now()
             received += len(burst.data)
             core.receive_burst(burst, now)
             self._drain_events(now)

@@ -10,7 +10,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from udpchat.crypto.identity import fingerprint
-from udpchat.crypto.keys import derive
+from udpchat.crypto.keys import SECRET_SIZE
 from udpchat.errors import ServerKeyError
 from udpchat.protocol.datagrams import Address
 from udpchat.store.secrets import IDENTITY_KEY, read_or_create_secret
@@ -19,7 +19,6 @@ from udpchat.store.trust import Status, TrustFile
 TRUST_FILE = "known_servers.json"
 TOKEN_FILE = "tokens.json"
 MAX_TOKENS = 1_000
-ONE_SHOT_LABEL = "one-shot identity"
 
 
 def wall_clock() -> int:
@@ -37,10 +36,12 @@ class Home:
     def identity(self, *, one_shot: bool) -> bytes:
         """Our private Ed25519 key, made when there is none.
 
-        one_shot: another one, made from it, so that a command beside a running client does not take over its session.
+        one_shot: a new one that is not kept, so that commands take over neither a running client's session nor that of
+        one another.
         """
-        private = read_or_create_secret(self.folder, IDENTITY_KEY, os.urandom)
-        return derive(private, ONE_SHOT_LABEL) if one_shot else private
+        if one_shot:
+            return os.urandom(SECRET_SIZE)
+        return read_or_create_secret(self.folder, IDENTITY_KEY, os.urandom)
 
     def check_server(self, place: str, key: bytes, *, strict: bool, expected: str | None) -> bool:
         """Trust a server's key or raise ServerKeyError; True when it was pinned just now.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from udpchat.config import CLOSING_PROBES, Config
+from udpchat.config import CLOSING_PROBES, SECOND, Config
+
+
+MAX_PATIENCE = 1 * SECOND  # between two PINGs of a client that awaits bytes
+MAX_DOUBLINGS = 10
 
 
 class Clock:
@@ -17,14 +21,18 @@ class Clock:
         self._keep_alive = config.keep_alive if is_client else None  # one end is enough
         self._heard = now
         self._sent = now
+        self._fed = now  # when the peer last sent something that must be acknowledged, or was asked for it
+        self._pings = 0  # that asked for it since
         self.rekey_packets = config.rekey_packets
         self._rekey_interval = config.rekey_interval
         self._rekey_at = now + config.rekey_interval
         self._forget_at: int | None = None
 
-    def on_heard(self, now: int) -> None:
-        """An authentic packet arrived."""
+    def on_heard(self, now: int, *, eliciting: bool) -> None:
+        """An authentic packet arrived; eliciting: it must be acknowledged."""
         self._heard = now
+        if eliciting:
+            self._fed, self._pings = now, 0
 
     def on_sent(self, now: int) -> None:
         """A datagram went out."""
@@ -65,9 +73,27 @@ class Clock:
         """The other end has been silent for too long."""
         return now >= self._life_ends(half_open=half_open)
 
-    def keep_alive_due(self, now: int) -> bool:
-        """Nothing has crossed for so long that a NAT might forget us."""
-        return self._keep_alive is not None and now >= max(self._heard, self._sent) + self._keep_alive
+    def take_ping(self, now: int, patience: int | None) -> bool:
+        """Whether a client must show where it is: nothing has crossed for so long that a NAT might forget us, or bytes
+        are awaited and do not come, as when a NAT has given us another address and the server does not know.
+
+        patience: how long silence is normal while bytes are awaited [us]; None when none are.
+        """
+        deadline = self._ping_deadline(patience)
+        if deadline is None or now < deadline:
+            return False
+        if patience is not None:
+            self._fed = now
+            self._pings += 1
+        return True
+
+    def _ping_deadline(self, patience: int | None) -> int | None:
+        if self._keep_alive is None:
+            return None
+        deadline = max(self._heard, self._sent) + self._keep_alive
+        if patience is None:
+            return deadline
+        return min(deadline, self._fed + min(patience << min(self._pings, MAX_DOUBLINGS), MAX_PATIENCE))
 
     def rekey_due(self, now: int) -> bool:
         """The sending key is too old."""
@@ -80,11 +106,11 @@ class Clock:
         self._forget_at = None
         return True
 
-    def next_timeout(self, *, half_open: bool) -> int:
-        """The earliest of these deadlines."""
+    def next_timeout(self, patience: int | None, *, half_open: bool) -> int:
+        """The earliest of these deadlines; patience as in `take_ping`."""
         earliest = min(self._life_ends(half_open=half_open), self._rekey_at)
-        if self._keep_alive is not None:
-            earliest = min(earliest, max(self._heard, self._sent) + self._keep_alive)
+        if (ping := self._ping_deadline(patience)) is not None:
+            earliest = min(earliest, ping)
         return earliest if self._forget_at is None else min(earliest, self._forget_at)
 
     def _life_ends(self, *, half_open: bool) -> int:

@@ -217,6 +217,7 @@ class Connection:
                 self.path.response_due = nonce
             case Response(nonce):
                 if self.path.on_response(nonce, address):
+                    self.transmitter.on_path_proved()
                     self._events.append(AddressChanged(self.connection_id, self.path.address))
             case Close(code, reason):
                 self._close = Close(ErrorCode.NO_ERROR, "")
@@ -265,7 +266,7 @@ class Connection:
         acks = self.receiver.acks
         is_newest = first > acks.largest
         acks.on_received(first, count, now, ack_eliciting=eliciting, size=size)
-        self._clock.on_heard(now)
+        self._clock.on_heard(now, eliciting=eliciting)
         if self._is_half_open:
             self.state = State.OPEN
         if self._protection.holds_previous:
@@ -295,7 +296,7 @@ class Connection:
             return
         self.path.on_timeout(now)
         self.transmitter.on_timeout(now)
-        self.transmitter.ping_due = self.transmitter.ping_due or clock.keep_alive_due(now)
+        self.transmitter.ping_due = self.transmitter.ping_due or clock.take_ping(now, self._patience)
         if clock.rekey_due(now):
             self._rekey(now)
         if clock.take_stale_key(now):
@@ -306,12 +307,17 @@ class Connection:
         if not self.is_alive:
             return self._clock.next_closing_timeout() if self.state is State.CLOSING else None
         deadlines = (
-            self._clock.next_timeout(half_open=self._is_half_open),
+            self._clock.next_timeout(self._patience, half_open=self._is_half_open),
             self.path.deadline,
             None if self._is_held_back else self.receiver.acks.next_timeout(),
             self.transmitter.next_timeout(self.path),
         )
         return min(deadline for deadline in deadlines if deadline is not None)
+
+    @property
+    def _patience(self) -> int | None:
+        """How long silence is normal while file bytes are awaited [us]; None when none are."""
+        return self.transmitter.recovery.rtt.probe_timeout(0) if self.receiver.is_expecting else None
 
     @property
     def _is_half_open(self) -> bool:

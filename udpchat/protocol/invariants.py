@@ -22,6 +22,8 @@ def check_connection(connection: Connection, config: Config) -> None:
         raise AssertionError(f"datagrams of {transmitter.mtu.datagram_size} bytes")
     if len(transmitter.transfers) > config.max_transfers:
         raise AssertionError(f"{len(transmitter.transfers)} transfers are being sent")
+    if connection.receiver.transfer_count > config.max_transfers:
+        raise AssertionError(f"{connection.receiver.transfer_count} transfers are being received")
     for channel in transmitter.messages.channels:
         if channel.queued > config.max_send_queue:
             raise AssertionError(f"{channel.queued} bytes wait in a channel")

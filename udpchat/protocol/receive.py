@@ -60,6 +60,16 @@ class Receiver:
 
     # -- packets, opened and not seen before ---------------------------------------------------------------------------
 
+    @property
+    def transfer_count(self) -> int:
+        """Transfers that are being received."""
+        return len(self._transfers)
+
+    @property
+    def is_expecting(self) -> bool:
+        """Bytes of some transfer are still to come."""
+        return any(not transfer.is_complete for transfer in self._transfers.values())
+
     def may_take(self, transfer_id: int, stop: int) -> bool:
         """False when bytes of this transfer up to stop would break a rule."""
         transfer = self._transfers.get(transfer_id)

@@ -16,8 +16,14 @@ from udpchat.protocol.ports import NO_REQUEST, Result, StoreRequest, number_requ
 from udpchat.wire.records import Record, Refused, UnknownRecord, Unsupported, encode_record
 
 AT_ONCE = 0  # a deadline that has passed
+MAX_WORDS = 500  # characters of a refusal
 
 Answer = Callable[[Any, int], None]  # what to do with the result of a store request, and when it came
+
+
+def clip(text: str) -> str:
+    """Words that fit a record, whatever they repeat."""
+    return text if len(text) <= MAX_WORDS else text[:MAX_WORDS] + "…"
 
 
 class Endpoint(Protocol):
@@ -65,8 +71,8 @@ class Desk:
             connection.send_record(record, request_id, channel)
 
     def refuse(self, received: RecordReceived, code: ErrorCode, text: str) -> None:
-        """Answer a request with no, and why."""
-        self.send(received.connection_id, Refused(code, text), received.request_id)
+        """Answer a request with no, and why. The words are cut, for they may repeat what the peer sent."""
+        self.send(received.connection_id, Refused(code, clip(text)), received.request_id)
 
     def send_list(self, received: RecordReceived, records: Iterable[Record]) -> None:
         """Answer a request with many records, which leave as the channel of long answers empties; or refuse it."""

@@ -68,6 +68,17 @@ class Transmitter:
         self.mtu.on_too_large(size)
         self._follow_mtu()
 
+    def on_path_proved(self) -> None:
+        """The peer has moved and answered: what went to its old address is sent again."""
+        for run in self.recovery.give_up_in_flight():
+            match run.kind:
+                case Kind.DATA:
+                    self.transfers.on_lost(run)
+                case Kind.MESSAGE:
+                    self.messages.channels[run.stream].on_lost(run.offset, run.length)
+                case Kind.PROBE:
+                    self.mtu.on_probe_lost(run.size)
+
     def on_new_path(self, now: int) -> None:
         """The peer is on another host: nothing that was measured holds (RFC 9000 section 9.4)."""
         self.mtu = self.mtu.anew()

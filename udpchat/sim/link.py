@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from udpchat.sim.bottleneck import PICOSECONDS, Bottleneck
 from udpchat.sim.faults import LossModel, corrupt_bytes
+from udpchat.sim.stalls import Stalls, StallSpec
 
 FRAMING: Final = 42  # bytes of Ethernet, IPv4 and UDP header that a datagram costs on the wire
 IP_HEADERS: Final = 28  # bytes of IPv4 and UDP header that count against the MTU
@@ -28,6 +29,7 @@ class LinkSpec:
     mtu: largest IP packet [bytes], larger ones vanish; 0 is any.
     loss: share of packets lost behind the bottleneck; burst: mean length of a run of losses, see LossModel.
     duplicate, reorder, corrupt: probabilities. blackouts: (start, length) during which what is sent vanishes.
+    stalls: times in which nothing leaves the line; then all that waited leaves at once, as from a busy relay.
     """
 
     rate: int = 0
@@ -42,6 +44,7 @@ class LinkSpec:
     corrupt: float = 0.0
     blackouts: tuple[tuple[int, int], ...] = ()
     rate_changes: tuple[tuple[int, int], ...] = ()
+    stalls: StallSpec = StallSpec()
 
     def __post_init__(self) -> None:
         for name in ("loss", "duplicate", "reorder", "corrupt"):
@@ -64,7 +67,8 @@ class LinkSpec:
 
     def healed(self) -> LinkSpec:
         """The same line without its faults: rate, delay, jitter and queue stay."""
-        return replace(self, loss=0.0, burst=1.0, mtu=0, duplicate=0.0, reorder=0.0, corrupt=0.0, blackouts=())
+        clean = replace(self, loss=0.0, burst=1.0, mtu=0, duplicate=0.0, reorder=0.0, corrupt=0.0)
+        return replace(clean, blackouts=(), stalls=StallSpec())
 
 
 class Delivery(NamedTuple):
@@ -108,15 +112,17 @@ class Link:
     another. origin: the time [us] from which the times of the spec count.
     """
 
-    __slots__ = ("_bottleneck", "_damage", "_last_arrival", "_loss", "_origin", "_random", "_spec", "counters")
+    __slots__ = ("_bottleneck", "_damage", "_last_arrival", "_loss", "_origin", "_random", "_seed", "_spec", "_stalls", "counters")
 
     def __init__(self, spec: LinkSpec, seed: int | str, origin: int = 0) -> None:
         self._spec = spec
+        self._seed = seed
         self._origin = origin
         self._random = Random(f"link {seed}").random
         self._damage = Random(f"damage {seed}")
         self._loss = LossModel(spec.loss, spec.burst)
         self._bottleneck = Bottleneck(spec.rate, spec.rate_changes, spec.queue_limit)
+        self._stalls = Stalls(spec.stalls, seed)
         self._last_arrival = 0
         self.counters = LinkCounters()
 
@@ -127,6 +133,8 @@ class Link:
 
     def replace(self, spec: LinkSpec) -> None:
         """Go on with another spec; what is on its way arrives as it would have."""
+        if spec.stalls != self._spec.stalls:
+            self._stalls = Stalls(spec.stalls, self._seed)
         self._spec = spec
         self._loss = LossModel(spec.loss, spec.burst)
         self._bottleneck.replace(spec.rate, spec.rate_changes, spec.queue_limit)
@@ -152,7 +160,8 @@ class Link:
         if lost:
             counters.lost += 1
             return ()
-        return self._arrivals(size, self._origin + -(-exit_time // PICOSECONDS) + spec.delay, draws)
+        left = self._stalls.release(-(-exit_time // PICOSECONDS))
+        return self._arrivals(size, self._origin + left + spec.delay, draws)
 
     def corrupt(self, data: bytes) -> bytes:
         """A damaged copy of a datagram, from a random stream of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ from udpchat.config import MAX_BURST
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.sim.faults import MAX_APPENDED
 from udpchat.sim.link import Link
+from udpchat.sim.stalls import Stalls
 
 
 class End(Protocol):
@@ -41,12 +43,14 @@ class Station:
         "buffer",
         "check",
         "end",
+        "held",
         "limit",
         "name",
         "on_event",
         "routes",
         "scheduled",
         "spins",
+        "stalls",
         "woken",
     )
 
@@ -63,3 +67,5 @@ class Station:
         self.woken = -1  # when it was last timed out, and how often at that time
         self.spins = 0
         self.routes: dict[Address, Link] = {}
+        self.stalls: Stalls | None = None  # times in which the host does not run
+        self.held: deque[tuple[Address, bytes]] = deque()  # datagrams that wait for the end of a stall

@@ -1,0 +1,188 @@
+"""`python -m tests.benchmarks.flood`: strangers pour garbage over a real server on loopback while two people talk.
+
+Of each kind: 10,000 datagrams as fast as they leave, then 10,000/s for 10 s. Counted: lines lost, their delay, bytes that came
+back to the flooding sockets, and what the server process had resident before and after. Targets: nothing lost, nothing back but
+one smaller cookie for each HELLO, memory within 5 MiB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+from tests.benchmarks.garbage import KINDS, garbage
+from tests.benchmarks.namespaces import running, scratch
+from tests.benchmarks.report import Row, add_json, machine, percentile, show
+from udpchat import connect
+from udpchat.chat.events import LineSaid
+from udpchat.config import MIB
+from udpchat.net.client import Client
+
+HOST = "127.0.0.1"
+BURST = 10_000
+RATE = 10_000  # datagrams per second
+SECONDS = 10.0
+SOCKETS = 32  # that the garbage comes from
+LINES_PER_SECOND = 50
+MOST_GROWTH = 5 * MIB
+GRAIN = 0.001  # seconds between two pours
+LARGEST_RATE = 500  # of 65,507 bytes: 10,000/s would be 5 Gbit/s of loopback and measure only that
+
+
+class Talk:
+    """One says numbered lines, the other hears them."""
+
+    def __init__(self, speaker: Client, listener: Client) -> None:
+        self.delays: list[float] = []
+        self.said = 0
+        self._said_at: dict[str, float] = {}
+        self._speaker = speaker
+        self._listener = listener
+
+    async def speak(self) -> None:
+        """Say lines until cancelled."""
+        answers: set[asyncio.Task[object]] = set()
+        while True:
+            text = f"line {self.said}"
+            self._said_at[text] = time.perf_counter()
+            self.said += 1
+            answers.add(asyncio.create_task(self._speaker.say(text)))  # type: ignore[arg-type]
+            answers = {each for each in answers if not each.done()}
+            await asyncio.sleep(1 / LINES_PER_SECOND)
+
+    async def listen(self) -> None:
+        """Take the lines that arrive, until cancelled."""
+        async for event in self._listener.events():
+            if isinstance(event, LineSaid) and event.text in self._said_at:
+                self.delays.append(time.perf_counter() - self._said_at[event.text])
+
+
+class Strangers:
+    """Sockets that send garbage and count what comes back."""
+
+    def __init__(self, port: int) -> None:
+        self.sent = 0
+        self.sent_bytes = 0
+        self._sockets = [self._open(port) for _ in range(SOCKETS)]
+
+    @staticmethod
+    def _open(port: int) -> socket.socket:
+        opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        opened.setblocking(False)
+        opened.connect((HOST, port))
+        return opened
+
+    def pour(self, datagrams: list[bytes]) -> None:
+        """Send them all."""
+        for data in datagrams:
+            with suppress(BlockingIOError, ConnectionRefusedError):
+                self._sockets[self.sent % SOCKETS].send(data)
+            self.sent += 1
+            self.sent_bytes += len(data)
+
+    def came_back(self) -> tuple[int, int, int]:
+        """Datagrams, bytes, and size of the largest that were answered."""
+        sizes: list[int] = []
+        for each in self._sockets:
+            with suppress(BlockingIOError, ConnectionRefusedError):
+                while True:
+                    sizes.append(len(each.recv(MIB)))
+        return len(sizes), sum(sizes), max(sizes, default=0)
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        for each in self._sockets:
+            each.close()
+
+
+def resident(process: subprocess.Popen[str]) -> int:
+    """Bytes that a process has in memory now."""
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+async def one(kind: str, port: int, folder: Path, server: subprocess.Popen[str], seconds: float) -> Row:
+    """One kind of garbage."""
+    anna = await connect(HOST, port, nick="anna", home=folder / "anna", folder=folder)
+    ben = await connect(HOST, port, nick="ben", home=folder / "ben", folder=folder)
+    talk, random, strangers = Talk(anna, ben), Random(kind), Strangers(port)
+    connection_id = random.randbytes(8) if anna.connection_id is None else anna.connection_id
+    tasks = [asyncio.create_task(work) for work in (talk.listen(), talk.speak())]
+    await asyncio.sleep(1.0)
+    before = resident(server)
+    rate = LARGEST_RATE if kind == "largest" else RATE
+    count = int(BURST * rate / RATE)
+    strangers.pour([garbage(kind, number, random, connection_id) for number in range(count)])
+    answers = [strangers.came_back()]
+    began = time.perf_counter()
+    while (elapsed := time.perf_counter() - began) < seconds:
+        due = count + int(elapsed * rate)
+        strangers.pour([garbage(kind, number, random, connection_id) for number in range(strangers.sent, due)])
+        answers.append(strangers.came_back())
+        await asyncio.sleep(GRAIN)
+    tasks[1].cancel()
+    await asyncio.sleep(1.0)
+    answers.append(strangers.came_back())
+    after = resident(server)
+    tasks[0].cancel()
+    row = _row(kind, talk, strangers, answers, after - before)
+    strangers.close()
+    await anna.close()
+    await ben.close()
+    return row
+
+
+def _row(kind: str, talk: Talk, strangers: Strangers, answers: list[tuple[int, int, int]], growth: int) -> Row:
+    back = sum(each[0] for each in answers)
+    largest = max(each[2] for each in answers)
+    lost = talk.said - len(talk.delays)
+    quiet = back == 0 or (kind == "hello" and back <= strangers.sent and largest < 1_200)
+    return {
+        "kind": kind,
+        "datagrams": strangers.sent,
+        "mb": strangers.sent_bytes / 1e6,
+        "answers": back,
+        "bytes_back": sum(each[1] for each in answers),
+        "largest_back": largest,
+        "lines": talk.said,
+        "lines_lost": lost,
+        "p50_ms": percentile(talk.delays, 0.50) * 1_000,
+        "p99_ms": percentile(talk.delays, 0.99) * 1_000,
+        "growth_mib": growth / MIB,
+        "ok": not lost and quiet and growth <= MOST_GROWTH,
+    }
+
+
+def parse(arguments: list[str]) -> Namespace:
+    """The options of the command."""
+    parser = ArgumentParser(prog="python -m tests.benchmarks.flood", description=__doc__)
+    parser.add_argument("kinds", nargs="*", default=list(KINDS), metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("--port", type=int, default=27_372)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    add_json(parser)
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    """1 when a target was missed, else 0."""
+    options = parse(sys.argv[1:])
+    rows = []
+    before = machine()
+    for kind in options.kinds:
+        with scratch(0) as (folder, _):
+            module = [sys.executable, "-m", "tests.benchmarks.our_peer", "serve", HOST, str(options.port)]
+            with running([*module, str(folder / "data")]) as server:
+                rows.append(asyncio.run(one(kind, options.port, folder, server, options.seconds)))
+    return show(rows, options, f"flood. Before: {before}; after: {machine()}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Any order of requests and bytes: the server answers, refuses or closes, and its tables stay within their caps."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tests.protocol.forge import Forger
+from udpchat.config import MIB, Config
+from udpchat.files.events import FileShared
+from udpchat.wire.records import Cancel, Commit, Credit, Fetch, Join, ListFiles, Open, Received, Say, Tell, Users
+
+CONFIG = Config(plaintext=True, max_transfers=3, max_lists=2)
+IDS = st.integers(0, 4).map(lambda number: bytes(15) + bytes([number]))
+TRANSFERS = st.sampled_from([0, 1, 2, 3, 4, 5, 2**31 + 1, 2**31 + 2, 2**31 + 3, 2**32 - 1])
+SIZES = st.sampled_from([0, 1, 1_000, 5_000, MIB, 2**53 - 1])
+OFFSETS = st.sampled_from([0, 1, 500, 999, 1_000, 4_000, 2**53 - 1])
+EMPTY = hashlib.md5(b"", usedforsecurity=False).digest()
+MD5S = st.sampled_from([bytes(16), EMPTY, hashlib.md5(b"\0", usedforsecurity=False).digest()])
+
+
+class IllegalSequences(RuleBasedStateMachine):
+    """A client that has joined and then sends what it likes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forger = Forger(CONFIG)
+
+    @property
+    def is_alive(self) -> bool:
+        return self.forger.connection.is_alive
+
+    @precondition(lambda self: self.is_alive)
+    @rule(upload_id=IDS, size=SIZES)
+    def open(self, upload_id: bytes, size: int) -> None:
+        self.forger.record(Open(upload_id, size, "a.bin"))
+
+    @precondition(lambda self: self.is_alive)
+    @rule(upload_id=IDS, md5=MD5S)
+    def commit(self, upload_id: bytes, md5: bytes) -> None:
+        self.forger.record(Commit(upload_id, md5))
+
+    @precondition(lambda self: self.is_alive)
+    @rule(transfer_id=TRANSFERS, offset=OFFSETS, length=st.sampled_from([0, 1, 500, 1_000]))
+    def data(self, transfer_id: int, offset: int, length: int) -> None:
+        self.forger.data(transfer_id, offset, bytes(length))
+
+    @precondition(lambda self: self.is_alive)
+    @rule(transfer_id=TRANSFERS, code=st.integers(0, 2**16 - 1))
+    def cancel(self, transfer_id: int, code: int) -> None:
+        self.forger.record(Cancel(transfer_id, code, "why not"))
+
+    @precondition(lambda self: self.is_alive)
+    @rule(name=st.sampled_from(["a.bin", "b.bin", ""]), runs=st.sampled_from([(), ((0, 1),), ((0, 2**53 - 1),)]))
+    def fetch(self, name: str, runs: tuple[tuple[int, int], ...]) -> None:
+        self.forger.record(Fetch(bytes(16), name, runs))
+
+    @precondition(lambda self: self.is_alive)
+    @rule(transfer_id=TRANSFERS, limit=OFFSETS)
+    def credit(self, transfer_id: int, limit: int) -> None:
+        self.forger.record(Credit(transfer_id, limit))
+
+    @precondition(lambda self: self.is_alive)
+    @rule(transfer_id=TRANSFERS)
+    def received(self, transfer_id: int) -> None:
+        self.forger.record(Received(transfer_id, bytes(16)))
+
+    @precondition(lambda self: self.is_alive)
+    @rule(record=st.sampled_from([Users(), ListFiles(), Say(bytes(16), "", "x"), Tell(bytes(16), "anna", "x")]))
+    def ask(self, record: Any) -> None:
+        self.forger.record(record)
+
+    @precondition(lambda self: self.is_alive)
+    @rule()
+    def join(self) -> None:
+        self.forger.record(Join(bytes(32), bytes(64), bytes(16), 0, "zoe", ""))
+
+    @rule()
+    def wait(self) -> None:
+        self.forger.pair.now += 1_000_000
+        self.forger.victim.settle(self.forger.pair.now)
+
+    @invariant()
+    def tables_stay_small(self) -> None:
+        self.forger.victim.core.host.check_invariants()
+
+    @invariant()
+    def what_is_stored_has_its_md5(self) -> None:
+        for event in self.forger.victim.told:
+            if isinstance(event, FileShared):
+                size = event.entry.size
+                assert event.entry.md5 == hashlib.md5(bytes(size), usedforsecurity=False).digest()
+
+
+TestIllegalSequences = IllegalSequences.TestCase
+TestIllegalSequences.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

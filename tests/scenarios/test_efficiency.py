@@ -1,0 +1,41 @@
+"""How much is sent for what arrives: nothing twice without loss, little more than the loss asks for with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scenarios.runs import CONTROLLERS, live
+from tests.world import seeds
+from udpchat.config import MILLISECOND
+from udpchat.sim.link import LinkSpec
+
+SIZE = 400_000
+ALLOWANCE = 12 * 1_420 / SIZE  # a dozen chunks for the tail, whatever the loss
+
+
+@pytest.mark.parametrize("rate", [250_000, 12_500_000])
+def test_nothing_is_sent_twice_when_nothing_is_lost(rate: int) -> None:
+    queue = 2 * SIZE // 1_514  # so large that no controller fills it: what is dropped there is no fault of the line
+    for seed in seeds(6):  # each controller, sealed and in plaintext
+        day = live(seed, LinkSpec(rate=rate, delay=5 * MILLISECOND, queue=queue), 100_000)
+        assert day.lost == 0
+        assert day.overhead == 1.0
+
+
+# At 30 % the others are at their smallest window, where a lost ACK brings a probe; test_faults shows that they get through.
+@pytest.mark.parametrize(
+    ("controller", "loss"),
+    [("bbr", 0.3), *[(name, loss) for name in CONTROLLERS for loss in (0.01, 0.05, 0.1, 0.2)]],
+)
+def test_data_sent_stays_near_what_the_loss_asks_for(controller: str, loss: float) -> None:
+    link = LinkSpec(rate=12_500_000, delay=5 * MILLISECOND, loss=loss)
+    day = live(CONTROLLERS.index(controller), link, SIZE)
+    assert day.overhead <= 1.15 / (1 - loss) + ALLOWANCE
+
+
+@pytest.mark.parametrize("fault", ["duplicate", "jitter"])
+def test_faults_that_lose_nothing_cost_little(fault: str) -> None:
+    faults = {"duplicate": 1.0} if fault == "duplicate" else {"jitter": 20 * MILLISECOND}
+    for seed in seeds(3):
+        day = live(seed, LinkSpec(rate=12_500_000, delay=5 * MILLISECOND, queue=500, **faults), 200_000)  # type: ignore[arg-type]
+        assert day.overhead <= 1.02 + ALLOWANCE
