@@ -52,7 +52,7 @@ class ErrorCode(IntEnum):
     STORAGE_FAILED = 70
     CANCELLED = 71
     SOURCE_CHANGED = 72  # the file changed while it was being sent
-    INCOMPLETE = 73  # COMMIT before all bytes were there
+    INCOMPLETE = 73  # bytes of the file are missing
     TOO_MANY_TRANSFERS = 74
 
 

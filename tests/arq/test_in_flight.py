@@ -75,7 +75,9 @@ TAKEN = st.lists(st.tuples(st.integers(0, 90), st.integers(0, 30)), max_size=12)
 
 @given(RUNS, TAKEN)
 @settings(max_examples=200)
-def test_every_packet_is_taken_once_and_the_bytes_add_up(runs: list[tuple[int, int]], taken: list[tuple[int, int]]) -> None:
+def test_every_packet_is_taken_once_and_the_bytes_add_up(
+    runs: list[tuple[int, int]], taken: list[tuple[int, int]]
+) -> None:
     flight, model, at = InFlight(), {}, 0
     for gap, count in runs:
         run = data_run(at + gap, count, (at + gap) * 100)
@@ -84,7 +86,9 @@ def test_every_packet_is_taken_once_and_the_bytes_add_up(runs: list[tuple[int, i
         flight.add(run)
         at = run.stop
     for start, length in taken:
-        found = [facts(run.part(n, n + 1)) for run in flight.take(start, start + length) for n in range(run.first, run.stop)]
+        found = [
+            facts(run.part(n, n + 1)) for run in flight.take(start, start + length) for n in range(run.first, run.stop)
+        ]
         assert found == [model.pop(n) for n in range(start, start + length) if n in model]
         assert flight.bytes_in_flight == sum(total for *_, total in model.values())
     rest = [facts(run.part(n, n + 1)) for run in flight for n in range(run.first, run.stop)]

@@ -189,7 +189,9 @@ def test_an_ack_that_repeats_itself_does_nothing() -> None:
 
 ACTIONS = st.lists(
     st.one_of(
-        st.tuples(st.just("send"), st.integers(1, 20), st.sampled_from([Kind.DATA, Kind.MESSAGE, Kind.PROBE, Kind.PING])),
+        st.tuples(
+            st.just("send"), st.integers(1, 20), st.sampled_from([Kind.DATA, Kind.MESSAGE, Kind.PROBE, Kind.PING])
+        ),
         st.tuples(st.just("ack"), st.integers(0, 200), st.integers(1, 30)),
         st.tuples(st.just("wait"), st.integers(0, 200_000), st.just(0)),
     ),

@@ -43,7 +43,7 @@ SHARE = (0.25, 0.75)
 CONTROLLERS = (("newreno", "reno"), ("cubic", "cubic"))
 WITHIN = (0.8, 1.2)
 
-Run = Callable[[Pair, Path, Path], dict[str, float]]
+Run = Callable[..., dict[str, float]]  # (pair, folder, file)
 
 
 def transfers(options: Namespace, emulator: Path) -> Iterator[Row]:
@@ -51,8 +51,8 @@ def transfers(options: Namespace, emulator: Path) -> Iterator[Row]:
     for mbit, rtt, loss in LINKS:
         runs: dict[str, tuple[Run, int]] = {
             "udpchat": (ours, FILE),
-            "tcp bbr": (lambda *place: tcp(*place, cc="bbr"), FILE),
-            "tcp cubic": (lambda *place: tcp(*place, cc="cubic"), COLLAPSED_FILE),
+            "tcp bbr": (lambda pair, folder, file: tcp(pair, folder, file, "bbr"), FILE),
+            "tcp cubic": (lambda pair, folder, file: tcp(pair, folder, file, "cubic"), COLLAPSED_FILE),
         }
         found: dict[str, list[float]] = {name: [] for name in runs}
         for turn in range(options.turns):

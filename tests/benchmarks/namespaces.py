@@ -19,8 +19,8 @@ READY_TIME = 10.0  # seconds for a program to say that it is ready
 FRAME = 1_514
 
 EMULATOR_HELP = (
-    "a link emulator is needed, as this kernel may have no netem: a C program that joins the namespaces A and B by a TAP "
-    "device each, `emulator A B -r MBIT -d ONE_WAY_MS -l LOSS_PERCENT -q PACKETS -g INTERFACE -s SEED`, says "
+    "a link emulator is needed, as this kernel may have no netem: a C program that joins the namespaces A and B by a "
+    "TAP device each, `emulator A B -r MBIT -d ONE_WAY_MS -l LOSS_PERCENT -q PACKETS -g INTERFACE -s SEED`, says "
     '"ready" on stderr and prints its counters as JSON when it gets SIGTERM. Give its source with --linkem FILE.c or '
     "in the variable UDPCHAT_LINKEM."
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.benchmarks.meter import Meter, finish, link, offer, start
 from tests.benchmarks.report import Row, percentile
@@ -84,7 +84,7 @@ def _connections(seed: int, scale: float) -> Row:
     return {"what": "3 connections, 1 line, 2 s apart", "seed": seed, "least": least, "most": most}
 
 
-def _shares(moments: list[tuple[int, object, int]], count: int, settling: int) -> tuple[float, float]:
+def _shares(moments: Sequence[tuple[int, object, int]], count: int, settling: int) -> tuple[float, float]:
     """The smallest and largest part of its fair share that anybody had in 5 s during which all were at work."""
     firsts: dict[object, int] = {}
     lasts: dict[object, int] = {}

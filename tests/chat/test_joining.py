@@ -76,7 +76,9 @@ def test_what_a_nickname_may_be(nick: str, is_fine: bool) -> None:
         assert [event.code for event in end.told(JoinRefused)] == [ErrorCode.NICK_NOT_ALLOWED]
 
 
-@pytest.mark.parametrize(("first", "second"), [("anna", "anna"), ("anna", "ANNA"), ("Straße", "STRASSE"), ("é", "e\u0301")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("anna", "anna"), ("anna", "ANNA"), ("Straße", "STRASSE"), ("é", "e\u0301")]
+)
 def test_a_nickname_in_use_is_refused_and_another_may_follow_on_the_same_connection(first: str, second: str) -> None:
     world, (_, other) = world_with(first, second)
     assert [event.code for event in other.told(JoinRefused)] == [ErrorCode.NICK_IN_USE]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.chat.test_joining import ID, send, world_with
@@ -148,13 +150,14 @@ def test_verbs_without_a_connection_are_our_mistake() -> None:
     world, (anna,) = world_with("anna")
     world.do(client(anna).chat.leave)
     world.network.run_for(SECOND)
-    for verb in (
+    verbs: tuple[Callable[[], int], ...] = (
         lambda: client(anna).chat.say("x"),
         client(anna).chat.list_users,
         lambda: client(anna).files.put("x"),
         lambda: client(anna).files.get("x"),
         client(anna).files.list_files,
-    ):
+    )
+    for verb in verbs:
         with pytest.raises(UsageError):
             verb()
 

@@ -80,12 +80,12 @@ def test_a_repeated_open_gets_the_same_answer_and_another_size_is_refused() -> N
     assert len(world.server.told(UploadBegan)) == 1
 
 
-def test_a_commit_that_is_early_unknown_or_after_a_cancel_is_refused() -> None:
+def test_a_commit_that_is_early_waits_and_one_that_is_unknown_or_after_a_cancel_is_refused() -> None:
     world, (anna,) = open_shop("anna")
     asker = Asker(world, anna)
     assert asker.send(Commit(ID, bytes(16))) == [ErrorCode.UNKNOWN_TRANSFER]
     asker.send(Open(ID, 10_000, "a.bin"))
-    assert asker.send(Commit(ID, bytes(16))) == [ErrorCode.INCOMPLETE]
+    assert asker.send(Commit(ID, bytes(16))) == []
     asker.send(Cancel(1, ErrorCode.CANCELLED, "never mind"))
     assert asker.send(Commit(ID, bytes(16))) == [ErrorCode.UNKNOWN_TRANSFER]
     assert listing(world, anna) == ()

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from tests.net.party import content
 from udpchat.config import MIB
 from udpchat.errors import ConnectionLostError, HandshakeError
 from udpchat.files.events import Uploaded
@@ -108,7 +109,7 @@ class Round:
         self._expect(uploaded.md5_stored == again.md5_stored == self._md5, "the MD5 of the answer is another")
         self._check_list(await self._client.files(), must_be_there=True)
         downloaded = await self._client.get(NAME)
-        self._expect(Path(downloaded.path).read_bytes() == self._content, "the download differs")
+        self._expect(content(downloaded.path) == self._content, "the download differs")
         self._expect(not self._names(INCOMING), "a part was left behind")
         self._expect(not self._names(QUARANTINE), "a file is in quarantine")
         self._expect(len(self._names(FILES)) == 1, "there is not exactly one stored file")
@@ -203,7 +204,7 @@ class Round:
             stored = self._data / FILES / entry.file_id.hex()
             self._expect(stored.is_file() and stored.read_bytes() == self._content, "a listed file is not complete")
 
-    def _expect(self, is_true: bool, problem: str) -> None:  # noqa: FBT001 - it reads as a sentence
+    def _expect(self, is_true: bool, problem: str) -> None:
         if not is_true:
             self.outcome.problems.append(problem)
 

@@ -10,6 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
+from udpchat.config import MIB, Config
 from udpchat.net.loop import run
 from udpchat.net.server import serve
 from udpchat.store import failpoints
@@ -35,7 +36,7 @@ class Assassin:
 
 
 async def _serve(folder: Path, port: int) -> None:
-    server = await serve(LOCALHOST, port, data=folder)
+    server = await serve(LOCALHOST, port, data=folder, config=Config(sync_interval=MIB))
     print("listening", server.address[1], flush=True)
     async for _ in server.events():
         continue

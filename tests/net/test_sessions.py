@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.net.party import LOCALHOST, Party, until
+from tests.net.party import LOCALHOST, Party, content, has_ipv6, open_descriptors, until
 from udpchat import connect, serve
 from udpchat.chat.events import Disconnected, LineSaid, PrivateSaid, UserChanged
 from udpchat.config import MIB, Config
@@ -39,7 +39,7 @@ async def test_lines_and_files_arrive_as_they_were_sent(party: Party, mode: str)
     assert uploaded.md5_sent == uploaded.md5_stored == hashlib.md5(CONTENT).digest()
     assert (await until(heard, FileShared)).entry.file_name == "photo.jpg"
     downloaded = await bob.get("photo.jpg")
-    assert Path(downloaded.path).read_bytes() == CONTENT
+    assert content(downloaded.path) == CONTENT
     assert [nick for nick, _ in await bob.users()] == ["anna", "bob"]
     assert [entry.size for entry in await bob.files()] == [len(CONTENT)]
 
@@ -49,23 +49,21 @@ async def test_one_end_may_be_portable_when_the_other_is_not(party: Party) -> No
     anna = await party.join(server, "anna", Config(portable=True))
     await anna.put(party.file("a.bin", CONTENT))
     bob = await party.join(server, "bob")
-    assert Path((await bob.get("a.bin")).path).read_bytes() == CONTENT
+    assert content((await bob.get("a.bin")).path) == CONTENT
 
 
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on the loopback interface")
 async def test_ipv6_works_as_ipv4_does(party: Party) -> None:
-    try:
-        server = await party.serve(host="::1")
-    except OSError:
-        pytest.skip("no IPv6 loopback here")
+    server = await party.serve(host="::1")
     anna = await party.join(server, "anna")
     await anna.put(party.file("a.bin", CONTENT))
-    assert Path((await anna.get("a.bin")).path).read_bytes() == CONTENT
+    assert content((await anna.get("a.bin")).path) == CONTENT
 
 
 async def test_a_server_on_all_addresses_is_reached_by_either_protocol(party: Party) -> None:
     server = await party.serve(host="")
     port = server.address[1]
-    hosts = [LOCALHOST, "::1"] if Path("/proc/net/if_inet6").exists() else [LOCALHOST]
+    hosts = [LOCALHOST, "::1"] if has_ipv6() else [LOCALHOST]
     for number, host in enumerate(hosts):
         await party.dial(host, port, f"guest{number}")
     assert len(server.users()) == len(hosts)
@@ -137,7 +135,7 @@ async def test_several_transfers_run_beside_one_another(party: Party) -> None:
     files = [party.file(f"{number}.bin", os.urandom(MIB + number)) for number in range(3)]
     await asyncio.gather(*(anna.put(path) for path in files))
     got = await asyncio.gather(*(bob.get(path.name) for path in files))
-    assert [Path(one.path).read_bytes() for one in got] == [path.read_bytes() for path in files]
+    assert [content(one.path) for one in got] == [path.read_bytes() for path in files]
 
 
 async def test_the_key_log_is_private_and_holds_all_four_keys(party: Party) -> None:
@@ -168,7 +166,7 @@ def test_every_kind_of_loop_carries_a_file(
         path = (await anna.get("a.bin")).path
         await anna.close()
         await server.close()
-        return Path(path).read_bytes()
+        return content(path)
 
     with asyncio.Runner(loop_factory=factory) as runner:
         assert runner.run(work()) == CONTENT
@@ -186,15 +184,15 @@ async def test_descriptors_are_given_back(party: Party) -> None:
     server = await party.serve()
     small = party.file("small.bin", b"x" * 5_000)
     await visit(0)
-    before = len(os.listdir("/proc/self/fd"))  # noqa: ASYNC240 - no disk is behind it
+    before = open_descriptors()
     for first in range(0, 200, 20):
         await asyncio.gather(*(visit(first + number) for number in range(20)))
-    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: ASYNC240
+    assert open_descriptors() <= before
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
 async def test_ends_that_stop_in_the_middle_give_their_descriptors_back(party: Party) -> None:
-    before = len(os.listdir("/proc/self/fd"))  # noqa: ASYNC240
+    before = open_descriptors()
     server = await party.serve()
     anna = await party.join(server, "anna")
     big = party.file("big.bin", bytes(20 * MIB))
@@ -205,7 +203,7 @@ async def test_ends_that_stop_in_the_middle_give_their_descriptors_back(party: P
     with pytest.raises(ConnectionLostError):
         await transfer
     await party.end(anna)
-    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: ASYNC240
+    assert open_descriptors() <= before
 
 
 async def test_a_transfer_leaves_the_loop_to_others(party: Party, caplog: pytest.LogCaptureFixture) -> None:

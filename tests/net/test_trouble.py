@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.net.party import IMPATIENT, LOCALHOST, Party, until
+from tests.net.party import IMPATIENT, LOCALHOST, Party, content, until
 from udpchat.chat.events import Disconnected
 from udpchat.config import MIB, Config
 from udpchat.crypto.identity import fingerprint
@@ -40,7 +40,7 @@ async def test_a_closed_port_is_told_long_before_the_time_is_up(party: Party) ->
 async def test_a_silent_host_is_given_up_when_the_time_is_up(party: Party) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind((LOCALHOST, 0))
-        with pytest.raises(HandshakeError, match="no answer from .* firewall"):
+        with pytest.raises(HandshakeError, match=r"no answer from .* firewall"):
             await party.dial(LOCALHOST, silent.getsockname()[1], "anna", IMPATIENT)
 
 
@@ -131,7 +131,7 @@ async def _start_process(script: str, *arguments: str) -> Serving:
 
 async def test_a_port_in_use_is_an_error_and_leaves_the_folder_free(party: Party) -> None:
     first = await party.serve()
-    with pytest.raises(OSError) as taken:
+    with pytest.raises(OSError, match="in use") as taken:
         await party.serve(port=first.address[1], data="second")
     assert taken.value.errno == errno.EADDRINUSE
     await party.serve(data="second")
@@ -223,7 +223,7 @@ async def test_a_download_folder_that_cannot_be_made_is_named(party: Party) -> N
     await anna.put(party.file("a.bin", b"content"))
     with pytest.raises(StorageError):
         await anna.get("a.bin", folder=party.file("not a folder", b"") / "below")
-    assert Path((await anna.get("a.bin")).path).read_bytes() == b"content"
+    assert content((await anna.get("a.bin")).path) == b"content"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files by setrlimit")
@@ -247,6 +247,6 @@ async def test_a_full_disk_refuses_the_file_and_the_server_goes_on(party: Party)
 
 
 def test_the_core_can_be_imported_without_sockets_and_databases() -> None:
-    script = "import sys, udpchat.config; print([name for name in ('asyncio', 'sqlite3', 'construct') if name in sys.modules])"
+    script = "import sys, udpchat.config; print([*{'asyncio', 'sqlite3', 'construct'} & set(sys.modules)])"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

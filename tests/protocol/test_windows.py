@@ -19,7 +19,7 @@ from udpchat.wire.records import Users, encode_record
 
 
 def _sends(window: int, rounds: int = 200) -> tuple[int, int]:
-    """DATA bytes sent and the most that was in flight, by a server whose peer claims this window and acknowledges all."""
+    """DATA bytes sent and the most that was in flight, by a server whose peer claims this window."""
     forger = Forger()
     forger.connection.send_transfer(9, 10 * MIB, MemorySource("x", bytes(10 * MIB)), 10 * MIB)
     recovery = forger.connection.transmitter.recovery

@@ -22,7 +22,7 @@ def test_nothing_is_sent_twice_when_nothing_is_lost(rate: int) -> None:
         assert day.overhead == 1.0
 
 
-# At 30 % the others are at their smallest window, where a lost ACK brings a probe; test_faults shows that they get through.
+# At 30 % the others are at their smallest window, where each lost ACK brings a probe: test_faults has them get through.
 @pytest.mark.parametrize(
     ("controller", "loss"),
     [("bbr", 0.3), *[(name, loss) for name in CONTROLLERS for loss in (0.01, 0.05, 0.1, 0.2)]],
@@ -37,5 +37,5 @@ def test_data_sent_stays_near_what_the_loss_asks_for(controller: str, loss: floa
 def test_faults_that_lose_nothing_cost_little(fault: str) -> None:
     faults = {"duplicate": 1.0} if fault == "duplicate" else {"jitter": 20 * MILLISECOND}
     for seed in seeds(3):
-        day = live(seed, LinkSpec(rate=12_500_000, delay=5 * MILLISECOND, queue=500, **faults), 200_000)  # type: ignore[arg-type]
+        day = live(seed, LinkSpec(rate=12_500_000, delay=5 * MILLISECOND, queue=500, **faults), 200_000)
         assert day.overhead <= 1.02 + ALLOWANCE

@@ -22,7 +22,7 @@ class SentRun:
     """Packets sent at one instant with consecutive numbers and one kind of content.
 
     first, count: packet numbers. size: bytes of each datagram but the last, last_size of that.
-    stream: transfer id (DATA) or channel (MESSAGE). offset, length: its bytes, chunk of them in each packet but the last.
+    stream: transfer id (DATA) or channel (MESSAGE). offset, length: its bytes, chunk in each packet but the last.
     app_limited: there was nothing more to send. copy: a repetition sent ahead of need, to be counted apart.
     """
 

@@ -48,6 +48,11 @@ class SendTransfer:
         return self._done.total == self.size
 
     @property
+    def is_sent(self) -> bool:
+        """Whether every byte was sent at least once."""
+        return self._next >= self.size
+
+    @property
     def has_work(self) -> bool:
         """Whether there are bytes to send now."""
         return bool(self._lost) or self._next < self._limit

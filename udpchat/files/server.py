@@ -49,7 +49,7 @@ class FileServer:
             case Open() as record:
                 self._uploads.on_open(received, session, record)
             case Commit() as record:
-                self._uploads.on_commit(received, session, record)
+                self._uploads.on_commit(received, record)
             case Fetch() as record:
                 self._downloads.on_fetch(received, session, record)
             case Credit() as record:

@@ -24,6 +24,7 @@ class Upload:
     size: int
     incoming: Incoming | None = None
     is_committing: bool = False
+    commit: tuple[RecordReceived, Commit] | None = None  # came before all bytes did
     waiting: list[RecordReceived] = field(default_factory=list)  # OPENs that came before the part was made
 
 
@@ -122,24 +123,26 @@ class Uploads:
         if upload is None or upload.incoming is None:
             return False
         upload.incoming.on_data(data)
+        if upload.commit is not None and upload.incoming.is_complete:
+            self._commit(*upload.commit, upload)
         return True
 
-    def on_commit(self, received: RecordReceived, session: Session, record: Commit) -> None:
-        """All bytes should be there: compare, store, answer."""
+    def on_commit(self, received: RecordReceived, record: Commit) -> None:
+        """The client has sent all bytes: once they are here, compare, store, answer."""
         key = (received.connection_id, record.upload_id)
         upload = self._uploads.get(key)
-        if upload is not None and (upload.incoming is None or not upload.incoming.is_complete):
-            self._desk.refuse(received, ErrorCode.INCOMPLETE, "COMMIT came before all bytes did")
-            return
-        if upload is None:
+        if upload is None or upload.incoming is None:
             self._desk.refuse(received, ErrorCode.UNKNOWN_TRANSFER, "COMMIT of an upload that was not opened")
-            return
-        if upload.is_committing:
-            return
+        elif not upload.incoming.is_complete:
+            upload.commit = (received, record)
+        elif not upload.is_committing:
+            self._commit(received, record, upload)
+
+    def _commit(self, received: RecordReceived, record: Commit, upload: Upload) -> None:
         upload.is_committing = True
         self._desk.ask(
             CommitPart(0, record.upload_id, record.md5),
-            lambda result, _: self._on_committed(received, session, upload, record, result),
+            lambda result, _: self._on_committed(received, upload.session, upload, record, result),
         )
 
     def _on_committed(

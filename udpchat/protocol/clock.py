@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from udpchat.config import CLOSING_PROBES, SECOND, Config
 
-
 MAX_PATIENCE = 1 * SECOND  # between two PINGs of a client that awaits bytes
 MAX_DOUBLINGS = 10
 

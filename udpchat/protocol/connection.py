@@ -347,6 +347,7 @@ class Connection:
             self._clock.on_sent(now)
             yield Burst(self.path.address, view, size)
         self._report_failures()
+        self._report_sent()
         if self._protection.packets_sealed >= self._clock.rekey_packets:
             self._rekey(now)
 

@@ -58,7 +58,7 @@ class DataReceived:
 
 @dataclass(frozen=True, slots=True)
 class TransferSent:
-    """The peer has acknowledged every byte of a transfer."""
+    """Every byte of a transfer was sent at least once; lost ones are still repeated."""
 
     connection_id: bytes
     transfer_id: int

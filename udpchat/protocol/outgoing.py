@@ -48,8 +48,10 @@ class OutgoingTransfers:
         transfer = SendTransfer(transfer_id, size, limit, present)
         self._sources[transfer_id] = source
         self._scheduler.add(transfer)
+        if transfer.is_sent:
+            self._sent.append(transfer_id)
         if transfer.is_complete:
-            self._finish(transfer_id)
+            self.stop(transfer_id)
 
     def stop(self, transfer_id: int) -> None:
         """Send no more of this transfer; one that is unknown is ignored."""
@@ -73,7 +75,9 @@ class OutgoingTransfers:
         """The bytes to send next: at most max_chunks packets of chunk bytes."""
         if (run := self._scheduler.next_run(chunk, max_chunks)) is None:
             return None
-        transfer, offset, length, _ = run
+        transfer, offset, length, again = run
+        if transfer.is_sent and not again:
+            self._sent.append(transfer.transfer_id)
         return NextRun(transfer.transfer_id, self._sources[transfer.transfer_id], offset, length)
 
     def source(self, transfer_id: int) -> BlockSource | None:
@@ -86,7 +90,7 @@ class OutgoingTransfers:
         if transfer is not None:
             transfer.on_acked(run.offset, run.length)
             if transfer.is_complete:
-                self._finish(run.stream)
+                self.stop(run.stream)
 
     def on_lost(self, run: SentRun) -> None:
         """These bytes must be sent again, unless the peer got them otherwise."""
@@ -94,10 +98,6 @@ class OutgoingTransfers:
             transfer.on_lost(run.offset, run.length)
 
     def take_sent(self) -> list[int]:
-        """Ids of the transfers whose last byte was acknowledged since the last call."""
+        """Ids of the transfers whose last byte was sent for the first time since the last call."""
         sent, self._sent = self._sent, []
         return sent
-
-    def _finish(self, transfer_id: int) -> None:
-        self.stop(transfer_id)
-        self._sent.append(transfer_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any, Final
@@ -10,6 +11,7 @@ from udpchat.config import MAX_DATAGRAM_IPV4
 from udpchat.errors import UsageError
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.sim.link import Link, LinkSpec
+from udpchat.sim.stalls import Absence, Stalls, StallSpec
 from udpchat.sim.station import End, OnEvent, Station
 from udpchat.sim.trace import Happening, SimulationError, Tap, Trace
 
@@ -59,10 +61,18 @@ class Network:
         return self._links[names]
 
     def heal(self) -> None:
-        """Take all faults off all links, also those to come; rates, delays and queues stay."""
+        """Take all faults off all links, also those to come, and all stalls; rates, delays and queues stay."""
         self._default = self._default.healed()
+        for station in self._stations.values():
+            if station.absence is not None and not station.absence.held:
+                station.absence = None
         for link in self._links.values():
             link.replace(link.spec.healed())
+
+    def stall(self, address: Address, spec: StallSpec) -> None:
+        """Let a host not run now and then: what comes for it meanwhile is delivered, in order, at the end."""
+        station = self._station(address)
+        station.absence = Absence(Stalls(spec, f"{self.seed} {station.name}", self.now))
 
     def rebind(self, old: Address, new: Address) -> None:
         """Give an end another public address, as a NAT does; what is on its way to the old one goes nowhere."""
@@ -133,7 +143,8 @@ class Network:
             self._wake(target, time)
         elif isinstance(target, tuple):
             self.now = time
-            self._deliver(source, target, data)
+            if not self._holds(target, source, data):
+                self._deliver(source, target, data)
         else:
             self.now = time
             target()
@@ -153,6 +164,25 @@ class Network:
         station.end.receive_burst(Burst(source, view, size), self.now)
         self._flush(station)
 
+    def _holds(self, destination: Address, source: Address, data: bytes) -> bool:
+        """Whether the host is in a stall and the datagram waits for its end."""
+        station = self._stations.get(destination)
+        if station is None or station.absence is None:
+            return False
+        absence = station.absence
+        if not absence.held:
+            end = absence.stalls.release(self.now)
+            if end <= self.now:
+                return False
+            self._push(end, lambda: self._resume(station, absence), NOWHERE, b"")
+        absence.held.append((source, data))
+        return True
+
+    def _resume(self, station: Station, absence: Absence) -> None:
+        held, absence.held = absence.held, deque()
+        for source, data in held:
+            self._deliver(source, station.address, data)
+
     def _wake(self, station: Station, time: int) -> None:
         """Time out an end whose deadline this is; deadlines that were moved later are noticed only here."""
         if station.scheduled != time:
@@ -161,6 +191,8 @@ class Network:
         deadline = station.end.next_timeout()
         if deadline is None:
             return
+        if station.absence is not None:
+            deadline = max(deadline, station.absence.stalls.release(time))
         if deadline > time:
             self._schedule(station, deadline)
             return

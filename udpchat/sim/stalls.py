@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from random import Random
 from typing import Final
+
+from udpchat.protocol.datagrams import Address
 
 MAX_STALL: Final = 25_000  # us; the longest that a loaded desktop system keeps a ready process waiting
 
@@ -50,3 +53,13 @@ class Stalls:
             self._start = self._end + 1 + int(random.expovariate(1 / spec.mean_interval))
             length = int(random.expovariate(1 / spec.mean_length)) if spec.mean_length else 0
             self._end = self._start + min(length, spec.longest)
+
+
+class Absence:
+    """The stalls of a host, and the datagrams that wait for the end of the present one."""
+
+    __slots__ = ("held", "stalls")
+
+    def __init__(self, stalls: Stalls) -> None:
+        self.stalls = stalls
+        self.held: deque[tuple[Address, bytes]] = deque()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -10,7 +9,7 @@ from udpchat.config import MAX_BURST
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.sim.faults import MAX_APPENDED
 from udpchat.sim.link import Link
-from udpchat.sim.stalls import Stalls
+from udpchat.sim.stalls import Absence
 
 
 class End(Protocol):
@@ -39,18 +38,17 @@ class Station:
     """An end with its place in the network."""
 
     __slots__ = (
+        "absence",
         "address",
         "buffer",
         "check",
         "end",
-        "held",
         "limit",
         "name",
         "on_event",
         "routes",
         "scheduled",
         "spins",
-        "stalls",
         "woken",
     )
 
@@ -67,5 +65,4 @@ class Station:
         self.woken = -1  # when it was last timed out, and how often at that time
         self.spins = 0
         self.routes: dict[Address, Link] = {}
-        self.stalls: Stalls | None = None  # times in which the host does not run
-        self.held: deque[tuple[Address, bytes]] = deque()  # datagrams that wait for the end of a stall
+        self.absence: Absence | None = None  # times in which the host does not run

@@ -6,6 +6,8 @@ import random
 from collections import deque
 from dataclasses import dataclass
 
+from udpchat.sim.stalls import Stalls, StallSpec
+
 FRAMING = 42  # Ethernet, IPv4 and UDP headers around each datagram
 FULL_FRAME = 1_514
 
@@ -25,6 +27,7 @@ class Path:
     grain: int = 0  # the sender's timers are rounded up to this [us]
     reorder: float = 0.0  # probability that a packet is held back by 3 ms
     start: int = 0
+    stalls: StallSpec = StallSpec()  # of the line and of both ends, each with a seed of its own
 
     @property
     def limit(self) -> float:
@@ -48,6 +51,7 @@ class Link:
         self.bad = False
         self.changes = list(path.changes)
         self.last_arrival = 0
+        self.stalls = Stalls(path.stalls, f"link {seed}")
 
     def send(self, size: int, now: int) -> int | None:
         """When the packet arrives, or None."""
@@ -67,7 +71,7 @@ class Link:
         if self._loses():
             self.lost += 1
             return None
-        arrival = self.free_at + self.path.delay
+        arrival = self.stalls.release(self.free_at) + self.path.delay
         if self.path.jitter:
             arrival = max(self.last_arrival, arrival + self.random.randrange(self.path.jitter))
             self.last_arrival = arrival

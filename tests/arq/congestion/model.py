@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from tests.arq.congestion.link import Link, Path
 from udpchat.arq.congestion import AckSample, CongestionController, make_controller
 from udpchat.arq.pacing import Pacer
+from udpchat.sim.stalls import Stalls
 
 OVERHEAD = 52  # our header, clear part and trailer around each chunk
 ACK_SIZE = 110
@@ -150,7 +151,7 @@ class Flow:
         at = max(min(times), now + 1)
         if self.wake_at is None or at < self.wake_at or self.wake_at <= now:
             self.wake_at = at
-            self.model.push(at, self._wake)
+            self.model.push(at, self._wake, self.model.sender)
 
     def _wake(self, now: int) -> None:
         if self.wake_at is None or now < self.wake_at or self.finished is not None:
@@ -288,19 +289,22 @@ class Model:
         self.now = 0
         self.forward = Link(path, seed)
         self.backward = Link(path, seed + 1)
+        self.sender = Stalls(path.stalls, f"sender {seed}")
+        self.receiver = Stalls(path.stalls, f"receiver {seed}")
         self.flows: list[Flow] = []
-        self._heap: list[tuple[int, int, Callable[[int], None]]] = []
+        self._heap: list[tuple[int, int, Callable[[int], None], Stalls]] = []
         self._count = 0
 
     def add(self, size: int, name: str = "bbr", start: int = 0) -> Flow:
         flow = Flow(self, make_controller(name, 1_200, start), size, start, self.path)
         self.flows.append(flow)
-        self.push(start, flow.pump)
+        self.push(start, flow.pump, self.sender)
         return flow
 
-    def push(self, at: int, call: Callable[[int], None]) -> None:
+    def push(self, at: int, call: Callable[[int], None], host: Stalls) -> None:
+        """Call at that time, or when the host runs again."""
         self._count += 1
-        heapq.heappush(self._heap, (at, self._count, call))
+        heapq.heappush(self._heap, (at, self._count, call, host))
 
     def deliver(self, flow: Flow, number: int, size: int, now: int) -> None:
         at = self.forward.send(size, now)
@@ -316,9 +320,9 @@ class Model:
                 if receiver.due <= now and not self.path.tick:
                     self._acknowledge(flow, now)
                 else:
-                    self.push(max(receiver.due, now), lambda now: self._acknowledge(flow, now))
+                    self.push(max(receiver.due, now), lambda now: self._acknowledge(flow, now), self.receiver)
 
-        self.push(at, arrive)
+        self.push(at, arrive, self.receiver)
 
     def _acknowledge(self, flow: Flow, now: int) -> None:
         receiver = flow.receiver
@@ -331,13 +335,16 @@ class Model:
         if at is None:
             return
         position, largest, arrival = len(receiver.log), receiver.largest, receiver.arrival + 12_345
-        self.push(at, lambda now: flow.on_ack(position, largest, arrival, now))
+        self.push(at, lambda now: flow.on_ack(position, largest, arrival, now), self.sender)
 
     def run(self, until: int = 1 << 60) -> None:
         heap = self._heap
         while heap and heap[0][0] <= until:
-            now, _, call = heapq.heappop(heap)
+            now, _, call, host = heapq.heappop(heap)
             self.now = now
+            if (end := host.release(now)) > now:
+                self.push(end, call, host)
+                continue
             call(now)
             if all(flow.finished is not None for flow in self.flows):
                 return

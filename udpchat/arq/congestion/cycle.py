@@ -10,7 +10,7 @@ from typing import Final
 
 from udpchat.arq.congestion.base import AckSample
 from udpchat.arq.congestion.path import MILLION, Path
-from udpchat.config import MAX_DATAGRAM_IPV4, SECOND
+from udpchat.config import MAX_DATAGRAM_IPV4, MILLISECOND, SECOND
 
 CRUISE_ROUNDS: Final = 6
 FIRST_CRUISE_ROUNDS: Final = 2  # the trains of start-up leave the path first
@@ -25,12 +25,17 @@ FEW_PACKETS: Final = 4
 DRAIN_BYTES: Final = 3 * MAX_DATAGRAM_IPV4
 PROBE_HEADROOM: Final = 12  # of the BDP above the gain: packets received and not yet acknowledged
 MAX_WINDOW: Final = 130  # of the BDP: no probe overflows a queue of half a BDP or ten packets
+FREE_WINDOW: Final = 180  # of the BDP, after a probe that nobody felt
+VERDICT: Final = 125  # percent of the RTT after which a probe has been felt
 CRUISE_WINDOW: Final = 125
 EMPTY_WINDOW: Final = 50  # low enough to see whether the queue is ours
 SLACK_PACKETS: Final = 3  # in every window: bursts, and paths shorter than a packet
 MINIMUM_WINDOW_PACKETS: Final = 4  # BBR draft, MinPipeCwnd
 GROWTH: Final = 110  # percent: a probe that brought so much is repeated
-STALE: Final = 80  # percent of the bandwidth: two rounds with a queue that bring less overrule it
+STALE: Final = 80  # percent of the bandwidth: rounds with a queue that bring less belie it
+SLOW_ROUNDS: Final = 2  # that belie it before we act
+LONG_QUEUE: Final = 25 * MILLISECOND  # above twice the RTT: a queue so long is no noise
+EMPTY_ROUNDS: Final = 3
 CONTESTED_ROUNDS: Final = 6  # with a queue, before we look whose it is
 RTT_CHECK: Final = 5 * SECOND  # without an RTT near the smallest, the queue is emptied to measure it
 
@@ -49,12 +54,16 @@ class Cycle:
 
     __slots__ = (
         "_before",
+        "_felt",
         "_gain",
         "_is_fresh",
+        "_is_path_free",
+        "_queue_before",
         "_queued_rounds",
         "_rounds",
         "_slow_rounds",
         "_started_at",
+        "_verdict_at",
         "is_contested",
         "phase",
     )
@@ -67,7 +76,11 @@ class Cycle:
         self._is_fresh = True  # no probe has been made yet
         self._gain = 0  # index into PROBE_GAINS
         self._before = path.bandwidth  # when the probe began
+        self._felt = 0  # longest queue delay that the probe brought [us]
+        self._verdict_at = 0  # when the effect of the last full probe has been seen; 0 is known [us]
+        self._is_path_free = False  # the probe before was not felt at all
         self._queued_rounds = 0  # in a row that ended with a queue
+        self._queue_before = 0  # RTT above that of an empty path when we began to look whose queue it is [us]
         self._slow_rounds: list[int] = []  # rates of rounds in a row that belie the bandwidth
 
     def on_ack(self, sample: AckSample, path: Path, *, round_ended: bool) -> None:
@@ -77,9 +90,13 @@ class Cycle:
             self._on_round(path, sample.now)
         elapsed = sample.now - self._started_at
         if self.phase is Phase.PROBE:
+            self._felt = max(self._felt, path.queue_delay)
             full = sample.bytes_in_flight >= self._in_flight_goal(path) and elapsed >= path.min_rtt
-            if full or elapsed >= path.round_time or path.queue_delay > 2 * path.slack:
+            if full or elapsed >= path.round_time or path.queue_delay > path.slack + path.late:
+                self._verdict_at = sample.now + path.base_rtt * VERDICT // PERCENT if full else 0
                 self._enter(Phase.DRAIN, sample.now)
+        elif self._verdict_at and self._is_free(path, sample.now):
+            self._probe(path, sample.now, gain=min(self._gain + 1, len(PROBE_GAINS) - 1), is_free=True)
         elif self._has_grown(path):
             self._probe(path, sample.now, gain=min(self._gain + 1, len(PROBE_GAINS) - 1))
         elif self.phase is Phase.DRAIN:
@@ -91,10 +108,11 @@ class Cycle:
         """Bytes that may be in flight."""
         percent = CRUISE_WINDOW
         if self.phase is Phase.PROBE:
-            percent = min(PROBE_GAINS[self._gain] + PROBE_HEADROOM, MAX_WINDOW)
+            most = FREE_WINDOW if self._is_path_free else MAX_WINDOW
+            percent = min(PROBE_GAINS[self._gain] + PROBE_HEADROOM, most)
         elif self.phase is Phase.EMPTY:
             return max(path.bdp * EMPTY_WINDOW // PERCENT, MINIMUM_WINDOW_PACKETS * path.datagram_size)
-        window = path.bdp * percent // PERCENT + SLACK_PACKETS * path.datagram_size
+        window = path.bdp * percent // PERCENT + SLACK_PACKETS * path.datagram_size + path.noise
         return max(window, MINIMUM_WINDOW_PACKETS * path.datagram_size)
 
     def pacing_rate(self, path: Path) -> int:
@@ -113,39 +131,67 @@ class Cycle:
     def _has_grown(self, path: Path) -> bool:
         if self.phase is Phase.EMPTY or (self.phase is Phase.CRUISE and self._rounds > 1):
             return False  # what the probe brought shows within a round trip
-        return path.bandwidth * PERCENT >= self._before * GROWTH and path.queue_delay <= path.slack
+        return path.bandwidth * PERCENT >= self._before * GROWTH and path.queue_delay <= path.late
+
+    def _is_free(self, path: Path, now: int) -> bool:
+        """Whether the last probe, by the time its packets are acknowledged, was not felt in a queue: look for more."""
+        self._felt = max(self._felt, path.queue_delay)
+        if now < self._verdict_at:
+            return False
+        self._verdict_at = 0
+        return self.phase is not Phase.EMPTY and self._felt <= path.slack and not path.last_round.app_limited
 
     def _in_flight_goal(self, path: Path) -> int:
         return path.bdp * PROBE_GAINS[self._gain] // PERCENT + 2 * path.datagram_size
 
     def _on_round(self, path: Path, now: int) -> None:
-        last = path.last_round
         if self.phase is Phase.EMPTY:
-            if self._rounds >= 3:
-                self.is_contested = path.has_queue
-                self._queued_rounds = 0
-                self._enter(Phase.DRAIN, now)
+            if self._rounds >= EMPTY_ROUNDS:
+                self._judge(path, now)
             return
-        self._queued_rounds = self._queued_rounds + 1 if path.has_queue else 0
-        slow = path.has_queue and not last.app_limited and last.max_rate * PERCENT < path.bandwidth * STALE
+        last, has_queue = path.last_round, path.has_queue
+        self._queued_rounds = self._queued_rounds + 1 if has_queue else 0
+        slow = has_queue and not last.app_limited and last.max_rate * PERCENT < path.bandwidth * STALE
         self._slow_rounds = [*self._slow_rounds, last.max_rate] if slow else []
-        if len(self._slow_rounds) >= 2:
+        if len(self._slow_rounds) >= SLOW_ROUNDS and path.standing_rtt > 2 * path.base_rtt + LONG_QUEUE:
+            self._believe_slow_rounds(path)
+            self._enter(Phase.DRAIN, now)
+        elif (
+            len(self._slow_rounds) >= SLOW_ROUNDS
+            or self._queued_rounds >= CONTESTED_ROUNDS
+            or now - path.rtt.seen_at > RTT_CHECK
+        ):
+            self._queue_before = path.standing_rtt - path.base_rtt
+            self._enter(Phase.EMPTY, now)
+
+    def _judge(self, path: Path, now: int) -> None:
+        """Whose queue it is: ours becomes shorter when we send less."""
+        queue = path.last_round.min_rtt - path.base_rtt
+        if queue <= max(path.slack, self._queue_before // 2):
+            self._believe_slow_rounds(path)
+        else:
+            self.is_contested = not path.accept_latency(now)
+        self._queued_rounds = 0
+        self._slow_rounds = []
+        self._enter(Phase.DRAIN, now)
+
+    def _believe_slow_rounds(self, path: Path) -> None:
+        if self._slow_rounds:
             path.forget_bandwidth(max(self._slow_rounds))
             self._slow_rounds = []
-            self._enter(Phase.DRAIN, now)
-        elif self._queued_rounds >= CONTESTED_ROUNDS or now - path.rtt.seen_at > RTT_CHECK:
-            self._enter(Phase.EMPTY, now)
 
     def _drain(self, sample: AckSample, path: Path, elapsed: int) -> None:
         # Bytes in flight tell at once what the RTT tells one round trip later.
-        drained = sample.bytes_in_flight <= path.bdp * DRAINED // PERCENT + path.datagram_size
+        drained = sample.bytes_in_flight <= path.bdp * DRAINED // PERCENT + path.noise + path.datagram_size
         if path.bdp < FEW_PACKETS * path.datagram_size and elapsed * path.bandwidth < DRAIN_BYTES * SECOND:
             drained = False  # too few packets to count: a queue of half a packet takes three slow ones to drain
         if drained or self._rounds >= MAX_DRAIN_ROUNDS:
             self._enter(Phase.CRUISE, sample.now)
 
-    def _probe(self, path: Path, now: int, *, gain: int) -> None:
+    def _probe(self, path: Path, now: int, *, gain: int, is_free: bool = False) -> None:
         self._is_fresh = False
+        self._is_path_free = is_free
+        self._felt = self._verdict_at = 0
         self._gain = gain
         self._before = path.bandwidth
         self._enter(Phase.PROBE, now)

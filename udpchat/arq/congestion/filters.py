@@ -1,4 +1,4 @@
-"""Largest value of late, smallest RTT of late, and the delivery rate by the receiver's clock."""
+"""Largest value of late, bytes acknowledged at once, smallest RTT of late, the delivery rate by the receiver's clock."""
 
 from __future__ import annotations
 
@@ -44,6 +44,34 @@ class WindowedMax:
     def value(self) -> int:
         """The maximum; 0 when nothing was added."""
         return self._values[0][1] if self._values else 0
+
+
+class Aggregation:
+    """Bytes that are acknowledged at once beyond what the bandwidth brings: hosts that were late, ACKs held back.
+
+    After BBR (draft-ietf-ccwg-bbr, extra_acked).
+    """
+
+    __slots__ = ("_acked", "_started_at", "_window")
+
+    def __init__(self, length: int) -> None:
+        self._window = WindowedMax(length)
+        self._started_at = 0  # of the stretch in which more came than the bandwidth brings
+        self._acked = 0  # bytes in that stretch
+
+    @property
+    def value(self) -> int:
+        """Largest of late [bytes]."""
+        return self._window.value
+
+    def add(self, acked: int, bandwidth: int, now: int, tick: int) -> None:
+        """Take in the bytes of one ACK."""
+        expected = bandwidth * (now - self._started_at) // SECOND
+        if self._acked <= expected:
+            self._acked = expected = 0
+            self._started_at = now
+        self._acked += acked
+        self._window.add(tick, self._acked - expected)
 
 
 class SmallestRtt:

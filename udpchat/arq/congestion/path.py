@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections import deque
 from math import isqrt
 from typing import Final
 
 from udpchat.arq.congestion.base import AckSample
-from udpchat.arq.congestion.filters import DeliveryRate, RateSample, SmallestRtt, WindowedMax
+from udpchat.arq.congestion.filters import Aggregation, DeliveryRate, RateSample, SmallestRtt, WindowedMax
 from udpchat.config import MILLISECOND, SECOND
 
 BANDWIDTH_ROUNDS: Final = 10  # over which the bandwidth is a maximum (BBR draft, 2 cycles)
 MINIMUM_ROUND: Final = 8 * MILLISECOND  # a shorter span of arrivals says more about schedulers than about the path
 SLACK_PACKETS: Final = 2  # queue that is noise: a pacing burst
 SLACK_SHARE: Final = 8  # or this part of min_rtt
+NOISE_SHARE: Final = 4  # of the BDP: what every window has room for; more that comes at once is noise
+QUIET: Final = 1 * MILLISECOND  # of bandwidth that may come at once anywhere
+MAX_NOISE: Final = 50 * MILLISECOND  # two stalls of a busy host
+EVIDENCE: Final = 4  # times the noise: so long no RTT may be small before a queue is believed
+EVIDENCE_ROUNDS: Final = 16
+ACCEPT_INTERVAL: Final = 5 * SECOND  # between two latencies taken for the path's own: another flow's queue moves
 MILLION: Final = 1_000_000
 LOSS_MADE_UP: Final = 90  # percent of the random loss: all of it would never come down again
 MAX_LOSS: Final = 200_000  # parts per million of random loss that are made up for
@@ -46,6 +53,11 @@ class Path:
         self._bandwidth = WindowedMax(BANDWIDTH_ROUNDS)
         self.made_up_loss = 0  # parts per million to send on top of the bandwidth
         self._losses = (0, 0)  # (acked, lost) bytes of rounds without a queue, fading
+        self._aggregation = Aggregation(BANDWIDTH_ROUNDS)
+        self._minima: deque[tuple[int, int]] = deque(maxlen=EVIDENCE_ROUNDS)  # (end, smallest RTT) of the last rounds
+        self._accepted_at = -ACCEPT_INTERVAL
+        self._latency = 0  # of dense traffic above min_rtt [us]
+        self.standing_rtt = 0  # smallest RTT of late [us]
 
     @property
     def bandwidth(self) -> int:
@@ -55,7 +67,25 @@ class Path:
     @property
     def bdp(self) -> int:
         """Bytes in flight that fill the path and no queue."""
-        return self._bandwidth.value * self.min_rtt // SECOND
+        return self._bandwidth.value * self.base_rtt // SECOND
+
+    @property
+    def base_rtt(self) -> int:
+        """RTT of dense traffic without a queue [us]: min_rtt, and what jitter adds to it."""
+        return self.rtt.value + self._latency
+
+    @property
+    def noise(self) -> int:
+        """Bytes that must be in flight beside the BDP because hosts and ACKs are late."""
+        bandwidth = self._bandwidth.value
+        usual = max(self.bdp // NOISE_SHARE, bandwidth * QUIET // SECOND)
+        return max(0, min(self._aggregation.value, bandwidth * MAX_NOISE // SECOND) - usual)
+
+    @property
+    def noise_time(self) -> int:
+        """How late hosts and ACKs are [us]."""
+        bandwidth = self._bandwidth.value
+        return self.noise * SECOND // bandwidth if bandwidth else 0
 
     @property
     def round_time(self) -> int:
@@ -71,8 +101,8 @@ class Path:
 
     @property
     def has_queue(self) -> bool:
-        """Whether the last round never saw the path empty."""
-        return self.last_round.min_rtt > self.min_rtt + self.slack
+        """Whether the path was never seen empty, in the last round or for longer where there is noise."""
+        return self.standing_rtt > self.base_rtt + self.slack
 
     @property
     def min_rtt(self) -> int:
@@ -81,8 +111,13 @@ class Path:
 
     @property
     def queue_delay(self) -> int:
-        """RTT above min_rtt just now [us]."""
-        return self.rtt.queue_delay
+        """RTT above what it is without a queue just now [us]."""
+        return max(0, self.rtt.queue_delay - self._latency)
+
+    @property
+    def late(self) -> int:
+        """Delay of some packets in a row that is no queue [us]."""
+        return self.slack + self.noise_time
 
     def update(self, sample: AckSample, *, span: int, shortest: int, silence: int) -> tuple[bool, RateSample | None]:
         """Take in one ACK: whether a round ended with it, and the rate it showed.
@@ -97,7 +132,10 @@ class Path:
             self.rtt.add(sample.latest_rtt, self.slack, sample.now)
             if not current.min_rtt or sample.latest_rtt < current.min_rtt:
                 current.min_rtt = sample.latest_rtt
-        rate = self._rate.add(sample, span, silence) if sample.acked_bytes else None
+        rate = None
+        if sample.acked_bytes:
+            self._aggregation.add(sample.acked_bytes, self._bandwidth.value, sample.now, self.round_count)
+            rate = self._rate.add(sample, span, silence)
         if rate is not None and rate.span >= shortest:
             current.max_rate = max(current.max_rate, rate.rate)
             if not sample.app_limited or rate.rate > self._bandwidth.value:
@@ -111,11 +149,31 @@ class Path:
         """Believe rate from now on: what was measured before no longer holds."""
         self._bandwidth.reset(self.round_count, rate)
 
+    def accept_latency(self, now: int) -> bool:
+        """Take the last RTT for that of an empty path under load, until a smaller one is seen; not twice in a row."""
+        if now - self._accepted_at < ACCEPT_INTERVAL:
+            return False
+        self._accepted_at = now
+        self._latency = max(0, self.last_round.min_rtt - self.rtt.value)
+        return True
+
+    def forget_latency(self) -> None:
+        """Judge by the smallest RTT again."""
+        self._latency = 0
+
+    def _note_minimum(self, rtt: int, now: int) -> None:
+        minima = self._minima
+        minima.append((now, rtt))
+        since = now - EVIDENCE * self.noise_time
+        self.standing_rtt = min([value for at, value in minima if at > since], default=rtt)
+        self._latency = max(0, min(self._latency, self.standing_rtt - self.rtt.value))
+
     def _end_round(self, sample: AckSample) -> None:
         last, self._round = self._round, Round()
         if not last.min_rtt:
             last.min_rtt = self.last_round.min_rtt
         self.last_round = last
+        self._note_minimum(last.min_rtt, sample.now)
         self.round_count += 1
         self._round_end = sample.next_packet_number
         self._round_started_at = sample.now
