@@ -30,7 +30,7 @@ MAX_BURST_SEGMENTS: Final = 64  # datagrams in a burst (UDP_MAX_SEGMENTS of olde
 # -- timers ------------------------------------------------------------------------------------------------------------
 
 GRANULARITY: Final = 1 * MILLISECOND  # of timers (RFC 9002 section 6.1.2)
-INITIAL_RTT: Final = 100 * MILLISECOND  # before a sample; RFC 9002 section 6.2.2 says 333 ms, this is for local networks
+INITIAL_RTT: Final = 100 * MILLISECOND  # before a sample; RFC 9002 section 6.2.2 has 333 ms, this is for local networks
 MAX_ACK_DELAY: Final = 25 * MILLISECOND  # longest time an ACK is held back (RFC 9000 section 18.2)
 PACKET_THRESHOLD: Final = 3  # packets after which an earlier one is lost (RFC 9002 section 6.1.1)
 TIME_THRESHOLD: Final = (9, 8)  # of the RTT after which a packet is lost (RFC 9002 section 6.1.2)
@@ -39,7 +39,8 @@ MAX_PROBE_INTERVAL: Final = 3 * SECOND  # the back-off of probes stops here, so 
 HELLO_FIRST_RETRY: Final = 300 * MILLISECOND  # then x1.5 up to
 HELLO_LAST_RETRY: Final = 1 * SECOND
 HANDSHAKE_TIMEOUT: Final = 15 * SECOND  # the client gives up
-HALF_OPEN_TIMEOUT: Final = 5 * SECOND  # the server forgets a connection that never sent a sealed packet
+HALF_OPEN_TIMEOUT: Final = 10 * SECOND  # the server forgets a connection that never sent a sealed packet
+JOIN_TIMEOUT: Final = 15 * SECOND  # and closes one that never joins
 COOKIE_LIFETIME: Final = 15 * SECOND
 TOKEN_LIFETIME: Final = 7 * 24 * 3600 * SECOND
 KEEP_ALIVE: Final = 25 * SECOND  # silence before a PING; most NATs forget after 30 s (RFC 9000 section 10.1.2)
@@ -121,6 +122,6 @@ class Config:
     max_lists: int = 16  # answers of many records that one connection waits for
     max_send_queue: int = 4 * MIB  # bytes of a channel that wait for the peer
     max_events: int = 65_536  # of one connection that wait for the application
-    max_remembered_messages: int = 4_096  # of one client, to answer a repeated SAY
+    max_remembered_messages: int = 512  # of one client, to answer a repeated SAY
     max_used_tokens: int = 65_536  # address tokens remembered as used
     max_lines: int = 10_000  # of the room kept in memory until the database takes them

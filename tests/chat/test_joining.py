@@ -6,7 +6,7 @@ import pytest
 
 from tests.world import SERVER, End, World, client
 from udpchat.chat.events import Disconnected, Joined, JoinRefused, LineSaid, Refusal, UserChanged, UserList
-from udpchat.config import MAX_NICK, MILLISECOND, SECOND, Config
+from udpchat.config import JOIN_TIMEOUT, MAX_NICK, MILLISECOND, SECOND, Config
 from udpchat.crypto.identity import Identity
 from udpchat.errors import ErrorCode
 from udpchat.sim.link import LinkSpec
@@ -192,3 +192,14 @@ def test_kicking_ends_the_session_and_says_so() -> None:
     assert kicked == [True, False]
     assert anna.told(Disconnected)[0].code == ErrorCode.KICKED
     assert changes(ben)[-1] == ("anna", Change.KICKED, 1)
+
+
+def test_who_never_joins_makes_room_for_the_next() -> None:
+    world, (nameless,) = world_with("")
+    world.network.run_for(JOIN_TIMEOUT - SECOND)
+    world.join(world.add_client("anna"))
+    assert not nameless.told(Disconnected)
+    world.network.run_for(SECOND)
+    world.join(world.add_client("ben"))
+    world.run_until(lambda: bool(nameless.told(Disconnected)), 1)
+    assert nameless.told(Disconnected)[0].code == ErrorCode.NOT_JOINED

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from udpchat.chat.events import LineSaid, NoticeGiven, PrivateSaid, UserChanged
 from udpchat.chat.text import nick_fault, text_fault
-from udpchat.config import LOBBY, Config
+from udpchat.config import JOIN_TIMEOUT, LOBBY, Config
 from udpchat.crypto.identity import verify
 from udpchat.errors import ErrorCode
 from udpchat.protocol.datagrams import Address
@@ -57,7 +57,7 @@ class ChatServer:
         self._make_token = make_token
         self._wall_offset = wall_offset
         self._sequence = 0
-        self._hashes: dict[bytes, bytes] = {}  # handshake hash by connection, until it has joined
+        self._waiting: dict[bytes, tuple[int, bytes]] = {}  # by connection until it joins: opened at, handshake hash
         self._lines: deque[LineSaid] = deque(maxlen=config.max_lines)
         self._answered: dict[bytes, dict[bytes, Said]] = {}  # by key and client id, by message id
 
@@ -86,14 +86,22 @@ class ChatServer:
 
     # -- what connections tell -----------------------------------------------------------------------------------------
 
-    def on_event(self, event: ConnectionEvent, now: int) -> None:  # noqa: ARG002 - the Service protocol
+    def on_event(self, event: ConnectionEvent, now: int) -> None:
         """A connection came or went."""
         match event:
             case ConnectionOpened(connection_id, _, _, handshake_hash):
-                self._hashes[connection_id] = handshake_hash
+                self._cut_silent(now)
+                self._waiting[connection_id] = (now, handshake_hash)
             case ConnectionClosed(connection_id, code, _, _):
-                self._hashes.pop(connection_id, None)
+                self._waiting.pop(connection_id, None)
                 self._leave(connection_id, LEAVING.get(code, Change.LOST))
+
+    def _cut_silent(self, now: int) -> None:
+        """Close connections that had time enough to join; whoever comes next makes room."""
+        late = [key for key, (opened, _) in self._waiting.items() if now >= opened + JOIN_TIMEOUT]
+        for connection_id in late:
+            del self._waiting[connection_id]
+            self._close(connection_id, ErrorCode.NOT_JOINED, "you did not join in time")
 
     def on_record(self, received: RecordReceived, now: int) -> None:
         """A request; everything but JOIN needs a session."""
@@ -117,7 +125,7 @@ class ChatServer:
 
     def _on_join(self, received: RecordReceived, join: Join, now: int) -> None:
         connection_id = received.connection_id
-        handshake_hash = self._hashes.get(connection_id)
+        _, handshake_hash = self._waiting.get(connection_id, (0, None))
         if handshake_hash is None:
             self._desk.refuse(received, ErrorCode.PROTOCOL_VIOLATION, "you have joined already")
             return
@@ -128,7 +136,7 @@ class ChatServer:
         if (refusal := self._objection(join.identity, nick)) is not None:
             self._desk.refuse(received, *refusal)
             return
-        del self._hashes[connection_id]
+        del self._waiting[connection_id]
         if (former := self._members.find_identity(join.identity)) is not None:
             self._leave(former.connection_id, Change.LEFT)
             self._close(former.connection_id, ErrorCode.TAKEN_OVER, "your key has joined from elsewhere")

@@ -88,7 +88,9 @@ async def connect(  # noqa: PLR0913 - each has a name, and most a default
     try:
         server_public = await client.opened()
         if not config.plaintext:
-            client.is_new_key = place.check_server(shown_place(host, port), server_public, strict=strict, expected=server_key)
+            client.is_new_key = place.check_server(
+                shown_place(host, port), server_public, strict=strict, expected=server_key
+            )
             client.server_public = server_public
         joined = await client.join(nick)
         if joined.token:

@@ -163,28 +163,33 @@ class DatagramSocket:
             return taken
 
     def _send_each(self, burst: Burst) -> int:
-        taken = 0
+        raw, address, taken = self.raw, None if self.peer is not None else burst.address, 0
         for datagram in burst.datagrams():
-            if not self._send_one(datagram, burst.address):
-                break
+            try:
+                if address is None:
+                    raw.send(datagram)
+                else:
+                    raw.sendto(datagram, address)
+            except OSError as error:
+                if not self._counts_as_sent(error) or not self._try_again(datagram, address):
+                    break
             taken += len(datagram)
         return taken
 
-    def _send_one(self, datagram: memoryview, address: Address) -> bool:
-        for _ in range(2):  # what ICMP said about an earlier datagram comes up in place of the next one: try that again
-            try:
-                if self.peer is not None:
-                    self.raw.send(datagram)
-                else:
-                    self.raw.sendto(datagram, address)
-            except OSError as error:
-                if error.errno in NO_ROOM:
-                    return False
-                if error.errno == errno.EMSGSIZE:
-                    raise
-                self._note(error)
-            else:
-                break
+    def _try_again(self, datagram: memoryview, address: Address | None) -> bool:
+        """What ICMP said about an earlier datagram comes up in place of the next one: that deserves a second try."""
+        try:
+            _ = self.raw.send(datagram) if address is None else self.raw.sendto(datagram, address)
+        except OSError as error:
+            return self._counts_as_sent(error)
+        return True
+
+    def _counts_as_sent(self, error: OSError) -> bool:
+        if error.errno in NO_ROOM:
+            return False
+        if error.errno == errno.EMSGSIZE:
+            raise error
+        self._note(error)
         return True
 
 

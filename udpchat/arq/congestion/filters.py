@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from udpchat.arq.congestion.base import MAX_PACING_RATE, AckSample
@@ -162,3 +163,18 @@ class DeliveryRate:
         # Nothing arrives faster than it is sent for long: what seems so is a receiver that was late, or that lies.
         rate = size * SECOND // max(elapsed, send_span, MINIMUM_SPAN)
         return RateSample(min(rate, MAX_PACING_RATE), size, elapsed, send_span)
+
+    def steady_spans(self) -> tuple[int, int]:
+        """Span of arrival and of sending [us], as if the longest pause between two ACKs had been like the others.
+
+        A bottleneck spreads all packets of a train; a host that is late makes one long pause.
+        """
+        points = self._points
+        size = points[-1][1] - points[0][1] if points else 0
+        if len(points) < 3 or not size:  # noqa: PLR2004 - two pauses at least
+            return (points[-1][0] - points[0][0], points[-1][2] - points[0][2]) if points else (0, 0)
+        before, after = max(pairwise(points), key=lambda pair: pair[1][0] - pair[0][0])
+        rest = max(size - after[1] + before[1], 1)
+        span = points[-1][0] - points[0][0] - after[0] + before[0]
+        send_span = points[-1][2] - points[0][2] - after[2] + before[2]
+        return span * size // rest, send_span * size // rest

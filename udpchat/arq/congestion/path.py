@@ -17,8 +17,15 @@ SLACK_SHARE: Final = 8  # or this part of min_rtt
 NOISE_SHARE: Final = 4  # of the BDP: what every window has room for; more that comes at once is noise
 QUIET: Final = 1 * MILLISECOND  # of bandwidth that may come at once anywhere
 MAX_NOISE: Final = 50 * MILLISECOND  # two stalls of a busy host
-EVIDENCE: Final = 4  # times the noise: so long no RTT may be small before a queue is believed
+EVIDENCE: Final = 100 * MILLISECOND  # so long no RTT may be small before a queue is believed where there is noise
 EVIDENCE_ROUNDS: Final = 16
+UNLIMITED: Final = 1 << 40
+OVERFLOW: Final = 30_000  # parts per million above twice the usual loss: a queue was full
+OVERFLOW_PACKETS: Final = 8  # and more than so many: few packets make no ratio
+LOSS_ROUNDS: Final = 16  # of which the better quarter shows the random loss
+FEW_ROUNDS: Final = 4
+NOISE_KEPT: Final = 70  # percent of the noise still sent for after an overflow
+NOISE_GROWTH: Final = 32  # rounds in which it doubles again
 ACCEPT_INTERVAL: Final = 5 * SECOND  # between two latencies taken for the path's own: another flow's queue moves
 MILLION: Final = 1_000_000
 LOSS_MADE_UP: Final = 90  # percent of the random loss: all of it would never come down again
@@ -56,6 +63,8 @@ class Path:
         self._aggregation = Aggregation(BANDWIDTH_ROUNDS)
         self._minima: deque[tuple[int, int]] = deque(maxlen=EVIDENCE_ROUNDS)  # (end, smallest RTT) of the last rounds
         self._accepted_at = -ACCEPT_INTERVAL
+        self._noise_limit = UNLIMITED  # bytes of noise that the queue bears
+        self._loss_ratios: deque[int] = deque(maxlen=LOSS_ROUNDS)  # of the last rounds, parts per million
         self._latency = 0  # of dense traffic above min_rtt [us]
         self.standing_rtt = 0  # smallest RTT of late [us]
 
@@ -79,7 +88,8 @@ class Path:
         """Bytes that must be in flight beside the BDP because hosts and ACKs are late."""
         bandwidth = self._bandwidth.value
         usual = max(self.bdp // NOISE_SHARE, bandwidth * QUIET // SECOND)
-        return max(0, min(self._aggregation.value, bandwidth * MAX_NOISE // SECOND) - usual)
+        most = min(bandwidth * MAX_NOISE // SECOND, self._noise_limit)
+        return max(0, min(self._aggregation.value - usual, most))
 
     @property
     def noise_time(self) -> int:
@@ -145,6 +155,10 @@ class Path:
             self._end_round(sample)
         return ended, rate
 
+    def steady_spans(self) -> tuple[int, int]:
+        """See DeliveryRate."""
+        return self._rate.steady_spans()
+
     def forget_bandwidth(self, rate: int) -> None:
         """Believe rate from now on: what was measured before no longer holds."""
         self._bandwidth.reset(self.round_count, rate)
@@ -164,7 +178,7 @@ class Path:
     def _note_minimum(self, rtt: int, now: int) -> None:
         minima = self._minima
         minima.append((now, rtt))
-        since = now - EVIDENCE * self.noise_time
+        since = now - EVIDENCE if self.noise else now - 1
         self.standing_rtt = min([value for at, value in minima if at > since], default=rtt)
         self._latency = max(0, min(self._latency, self.standing_rtt - self.rtt.value))
 
@@ -177,10 +191,26 @@ class Path:
         self.round_count += 1
         self._round_end = sample.next_packet_number
         self._round_started_at = sample.now
-        if not self.has_queue:
+        overflowed = self._has_overflowed(last)
+        self._limit_noise(overflowed=overflowed)
+        if not self.has_queue and not overflowed:
             acked, lost = self._losses
             self._losses = (acked * 7 // 8 + last.acked, lost * 7 // 8 + last.lost)
         self.made_up_loss = self._loss_to_make_up()
+
+    def _has_overflowed(self, last: Round) -> bool:
+        """Whether the round lost far more than the better rounds before it: random loss is in all of them."""
+        ratios = self._loss_ratios
+        ratio = last.lost * MILLION // (last.acked + last.lost) if last.lost else 0
+        usual = sorted(ratios)[len(ratios) // 4] if len(ratios) >= FEW_ROUNDS else MILLION
+        ratios.append(ratio)
+        return ratio > 2 * usual + OVERFLOW and last.lost > OVERFLOW_PACKETS * self.datagram_size
+
+    def _limit_noise(self, *, overflowed: bool) -> None:
+        if overflowed:
+            self._noise_limit = self.noise * NOISE_KEPT // 100
+        elif self._noise_limit < UNLIMITED:
+            self._noise_limit += self._noise_limit // NOISE_GROWTH + self.datagram_size
 
     def _loss_to_make_up(self) -> int:
         acked, lost = self._losses

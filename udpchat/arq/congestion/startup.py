@@ -41,10 +41,11 @@ class Startup:
         """Look for the bottleneck in the newest rate; in the rounds when the sender's window hides it."""
         if rate is not None and rate.size >= MINIMUM_TRAIN_PACKETS * path.datagram_size:
             self._is_timed = True
-            if rate.span >= max(MINIMUM_TRAIN, path.min_rtt // TRIAL_SHARE):
+            span, send_span = path.steady_spans()
+            if min(span, rate.span) >= max(MINIMUM_TRAIN, path.min_rtt // TRIAL_SHARE):
                 slower, unit = COMPRESSION
                 self._is_confirmed = True
-                self.is_done = rate.span * unit >= rate.send_span * slower
+                self.is_done = rate.span * unit >= rate.send_span * slower and span * unit >= send_span * slower
         if round_ended and not path.last_round.app_limited:
             self._look_at_round(path)
 
