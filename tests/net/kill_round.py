@@ -165,7 +165,7 @@ class Round:
             await server.wait()
             await self._start_server()
         words = output.split()
-        return bytes.fromhex(words[1].decode()) if words else None
+        return bytes.fromhex(words[1].decode()) if len(words) == 2 else None
 
     async def _start_server(self, *hook: str, failpoint: str = "") -> asyncio.subprocess.Process:
         process = await _python("tests.net.serving", str(self._data), str(self._port), *hook, failpoint=failpoint)

@@ -21,7 +21,7 @@ async def _put(port: int, path: Path, upload_id: bytes, home: Path, limit: int |
     client = await connect(LOCALHOST, port, nick="anna", home=home, folder=home)
     watch = asyncio.create_task(_die_at(client, limit)) if limit is not None else None
     uploaded = await client.put(path, upload_id=upload_id)
-    print("uploaded", uploaded.file_id.hex(), flush=True)
+    print(f"uploaded {uploaded.file_id.hex()}", flush=True)
     if watch is not None:
         watch.cancel()
     await client.close()

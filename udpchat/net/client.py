@@ -79,8 +79,8 @@ async def connect(  # noqa: PLR0913 - each has a name, and most a default
     with ExitStack() as opened:  # what is open when something fails
         source = _dial(address, portable=config.portable)
         opened.callback(source.close)
-        log = open_keylog(keylog)
-        opened.callback(log.close if log is not None else int)
+        if (log := open_keylog(keylog)) is not None:
+            opened.callback(log.close)
         store = LocalStore(folder or Path.cwd(), clock=wall_clock)
         opened.pop_all()
     core = make_client(address, config, identity, os.urandom, Driver.now(), token=token, keylog=log)

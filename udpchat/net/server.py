@@ -56,8 +56,8 @@ async def serve(
         store = ServerStore(data, clock=wall_clock, random_bytes=os.urandom)
         opened.callback(store.close)
         keys = ServerKeys.from_master(read_or_create_secret(data, MASTER_SECRET, os.urandom))
-        log = open_keylog(keylog)
-        opened.callback(log.close if log is not None else int)
+        if (log := open_keylog(keylog)) is not None:
+            opened.callback(log.close)
         sockets = listen(host, port, portable=config.portable)
         opened.pop_all()
     core = make_server(config, keys, os.urandom, wall_offset=wall_clock() - Driver.now(), keylog=log)

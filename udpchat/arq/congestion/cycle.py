@@ -36,6 +36,7 @@ STALE: Final = 80  # percent of the bandwidth: rounds with a queue that bring le
 SLOW_ROUNDS: Final = 2  # that belie it before we act
 LONG_QUEUE: Final = 25 * MILLISECOND  # above twice the RTT: a queue so long is no noise
 EMPTY_ROUNDS: Final = 3
+LOOK_INTERVAL: Final = 1 * SECOND  # at least, between two looks whose the queue is where there is noise
 CONTESTED_ROUNDS: Final = 6  # with a queue, before we look whose it is
 RTT_CHECK: Final = 5 * SECOND  # without an RTT near the smallest, the queue is emptied to measure it
 
@@ -56,6 +57,7 @@ class Cycle:
         "_before",
         "_felt",
         "_gain",
+        "_look_at",
         "_is_fresh",
         "_is_path_free",
         "_queue_before",
@@ -76,6 +78,7 @@ class Cycle:
         self._is_fresh = True  # no probe has been made yet
         self._gain = 0  # index into PROBE_GAINS
         self._before = path.bandwidth  # when the probe began
+        self._look_at = now  # for the next time, where there is noise
         self._felt = 0  # longest queue delay that the probe brought [us]
         self._verdict_at = 0  # when the effect of the last full probe has been seen; 0 is known [us]
         self._is_path_free = False  # the probe before was not felt at all
@@ -160,15 +163,18 @@ class Cycle:
             len(self._slow_rounds) >= SLOW_ROUNDS
             or self._queued_rounds >= CONTESTED_ROUNDS
             or now - path.rtt.seen_at > RTT_CHECK
-        ):
+        ) and (not path.noise or now >= self._look_at):
             self._queue_before = path.standing_rtt - path.base_rtt
             self._enter(Phase.EMPTY, now)
 
     def _judge(self, path: Path, now: int) -> None:
         """Whose queue it is: ours becomes shorter when we send less."""
+        self._look_at = now + LOOK_INTERVAL
         queue = path.last_round.min_rtt - path.base_rtt
         if queue <= max(path.slack, self._queue_before // 2):
-            self._believe_slow_rounds(path)
+            # What is slow because hosts are late becomes slower still with a smaller window, a queue does not.
+            if not path.noise or path.last_round.max_rate * PERCENT >= max(self._slow_rounds, default=0) * STALE:
+                self._believe_slow_rounds(path)
         else:
             self.is_contested = not path.accept_latency(now)
         self._queued_rounds = 0

@@ -15,6 +15,7 @@ MINIMUM_SPAN: Final = 1 * MILLISECOND  # a shorter span measures the scheduler: 
 BATCH_TIME: Final = 2 * MILLISECOND  # packets that one ACK covers took at most so long, or half the silence
 BATCH_SIZE: Final = 4_800  # bytes: four datagrams; fewer say nothing
 RTT_LIFETIME: Final = 10 * SECOND  # after which an RTT no longer seen is forgotten (BBR draft, MinRTTFilterLen)
+JITTER_SHARE: Final = 16  # of a new difference in the mean (RFC 3550 section 6.4.1)
 RECENT_SAMPLES: Final = 4  # RTT samples of which the smallest is free of jitter
 
 
@@ -78,21 +79,29 @@ class Aggregation:
 class SmallestRtt:
     """Smallest RTT of the path [us]; forgotten when nothing near it was seen for 10 s."""
 
-    __slots__ = ("_candidate", "_recent", "seen_at", "value")
+    __slots__ = ("_candidate", "_jitter", "_recent", "seen_at", "value")
 
     def __init__(self, now: int) -> None:
         self.value = 0  # before the first sample
         self.seen_at = now  # when an RTT near it was last measured
         self._candidate = 0  # smallest since then
         self._recent: deque[int] = deque(maxlen=RECENT_SAMPLES)
+        self._jitter = 0  # scaled by JITTER_SHARE
 
     @property
     def queue_delay(self) -> int:
         """RTT above the smallest just now, without jitter [us]."""
         return min(self._recent, default=self.value) - self.value
 
+    @property
+    def jitter(self) -> int:
+        """Mean difference of one sample to the next (RFC 3550 section 6.4.1): large in noise, small in a queue [us]."""
+        return self._jitter // JITTER_SHARE
+
     def add(self, rtt: int, slack: int, now: int) -> None:
         """Take in one sample; up to slack us above the smallest is near it."""
+        if self._recent:
+            self._jitter += abs(rtt - self._recent[-1]) - self._jitter // JITTER_SHARE
         self._recent.append(rtt)
         if not self.value or rtt < self.value:
             self.value = rtt

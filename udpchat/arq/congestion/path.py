@@ -14,7 +14,9 @@ BANDWIDTH_ROUNDS: Final = 10  # over which the bandwidth is a maximum (BBR draft
 MINIMUM_ROUND: Final = 8 * MILLISECOND  # a shorter span of arrivals says more about schedulers than about the path
 SLACK_PACKETS: Final = 2  # queue that is noise: a pacing burst
 SLACK_SHARE: Final = 8  # or this part of min_rtt
+MINIMUM_TICK: Final = 50 * MILLISECOND  # of that maximum where there is noise
 NOISE_SHARE: Final = 4  # of the BDP: what every window has room for; more that comes at once is noise
+JITTER: Final = 2  # times the mean difference of one RTT to the next is noise
 QUIET: Final = 1 * MILLISECOND  # of bandwidth that may come at once anywhere
 MAX_NOISE: Final = 50 * MILLISECOND  # two stalls of a busy host
 EVIDENCE: Final = 100 * MILLISECOND  # so long no RTT may be small before a queue is believed where there is noise
@@ -63,6 +65,8 @@ class Path:
         self._aggregation = Aggregation(BANDWIDTH_ROUNDS)
         self._minima: deque[tuple[int, int]] = deque(maxlen=EVIDENCE_ROUNDS)  # (end, smallest RTT) of the last rounds
         self._accepted_at = -ACCEPT_INTERVAL
+        self._tick = 0  # of the maximum bandwidth
+        self._ticked_at = now
         self._noise_limit = UNLIMITED  # bytes of noise that the queue bears
         self._loss_ratios: deque[int] = deque(maxlen=LOSS_ROUNDS)  # of the last rounds, parts per million
         self._latency = 0  # of dense traffic above min_rtt [us]
@@ -89,7 +93,8 @@ class Path:
         bandwidth = self._bandwidth.value
         usual = max(self.bdp // NOISE_SHARE, bandwidth * QUIET // SECOND)
         most = min(bandwidth * MAX_NOISE // SECOND, self._noise_limit)
-        return max(0, min(self._aggregation.value - usual, most))
+        shaken = bandwidth * max(0, JITTER * self.rtt.jitter - self.slack) // SECOND
+        return max(0, min(max(self._aggregation.value - usual, shaken), most))
 
     @property
     def noise_time(self) -> int:
@@ -144,12 +149,12 @@ class Path:
                 current.min_rtt = sample.latest_rtt
         rate = None
         if sample.acked_bytes:
-            self._aggregation.add(sample.acked_bytes, self._bandwidth.value, sample.now, self.round_count)
+            self._aggregation.add(sample.acked_bytes, self._bandwidth.value, sample.now, self._tick)
             rate = self._rate.add(sample, span, silence)
         if rate is not None and rate.span >= shortest:
             current.max_rate = max(current.max_rate, rate.rate)
             if not sample.app_limited or rate.rate > self._bandwidth.value:
-                self._bandwidth.add(self.round_count, rate.rate)
+                self._bandwidth.add(self._tick, rate.rate)
         ended = sample.largest_acked >= self._round_end and sample.now - self._round_started_at >= self.round_time
         if ended:
             self._end_round(sample)
@@ -161,7 +166,7 @@ class Path:
 
     def forget_bandwidth(self, rate: int) -> None:
         """Believe rate from now on: what was measured before no longer holds."""
-        self._bandwidth.reset(self.round_count, rate)
+        self._bandwidth.reset(self._tick, rate)
 
     def accept_latency(self, now: int) -> bool:
         """Take the last RTT for that of an empty path under load, until a smaller one is seen; not twice in a row."""
@@ -189,6 +194,9 @@ class Path:
         self.last_round = last
         self._note_minimum(last.min_rtt, sample.now)
         self.round_count += 1
+        if not self.noise or sample.now - self._ticked_at >= MINIMUM_TICK:
+            self._tick += 1
+            self._ticked_at = sample.now
         self._round_end = sample.next_packet_number
         self._round_started_at = sample.now
         overflowed = self._has_overflowed(last)
