@@ -5,6 +5,8 @@ from __future__ import annotations
 from udpchat.config import GRANULARITY, INITIAL_RECEIVE_WINDOW, INITIAL_RTT, MAX_RECEIVE_WINDOW, MAX_SERVER_WINDOW
 from udpchat.errors import UsageError
 
+HEADROOM = 4  # of what arrives in a round trip
+
 
 class WindowBudget:
     """Bytes by which the windows of all connections of a server together may exceed their initial sizes."""
@@ -33,13 +35,14 @@ class WindowBudget:
 class ReceiveWindow:
     """The window of one connection.
 
-    It doubles when more than a quarter of it arrives within a round trip, so that it never holds back a sender that
-    doubles each round trip, and is at least twice what arrives in one. `maximum` and the budget bound it.
+    It grows when more than a quarter of it arrives within a round trip, once by HEADROOM, and to HEADROOM times what
+    arrives in one: a sender that doubles each round trip has twice as much in flight by the time it hears of it.
+    `maximum` and the budget bound it.
     """
 
     __slots__ = (
         "_budget",
-        "_doubled",
+        "_has_grown",
         "_epoch",
         "_epoch_bytes",
         "_held",
@@ -61,7 +64,7 @@ class ReceiveWindow:
         self._round_trip = INITIAL_RTT
         self._epoch = 0  # when the round trip that is being measured began
         self._epoch_bytes = 0  # received since then
-        self._doubled = False  # since then
+        self._has_grown = False  # since then
         self._held = 0
 
     @property
@@ -83,16 +86,16 @@ class ReceiveWindow:
         if now - self._epoch >= self._round_trip:
             self._epoch = now
             self._epoch_bytes = 0
-            self._doubled = False
+            self._has_grown = False
         self._epoch_bytes += size
-        if 4 * self._epoch_bytes > self._size and self._size < self._maximum:
+        if HEADROOM * self._epoch_bytes > self._size and self._size < self._maximum:
             self._grow()
 
     def _grow(self) -> None:
-        wanted = 2 * self._epoch_bytes
-        if not self._doubled:
-            self._doubled = True
-            wanted = max(wanted, 2 * self._size)
+        wanted = HEADROOM * self._epoch_bytes
+        if not self._has_grown:
+            self._has_grown = True
+            wanted = max(wanted, HEADROOM * self._size)
         if wanted > self._size:
             self._size += self._budget.claim(min(wanted, self._maximum) - self._size)
 

@@ -112,7 +112,18 @@ class Link:
     another. origin: the time [us] from which the times of the spec count.
     """
 
-    __slots__ = ("_bottleneck", "_damage", "_last_arrival", "_loss", "_origin", "_random", "_seed", "_spec", "_stalls", "counters")
+    __slots__ = (
+        "_bottleneck",
+        "_damage",
+        "_last_arrival",
+        "_loss",
+        "_origin",
+        "_random",
+        "_seed",
+        "_spec",
+        "_stalls",
+        "counters",
+    )
 
     def __init__(self, spec: LinkSpec, seed: int | str, origin: int = 0) -> None:
         self._spec = spec

@@ -21,6 +21,8 @@ QUIET: Final = 1 * MILLISECOND  # of bandwidth that may come at once anywhere
 MAX_NOISE: Final = 50 * MILLISECOND  # two stalls of a busy host
 EVIDENCE: Final = 100 * MILLISECOND  # so long no RTT may be small before a queue is believed where there is noise
 EVIDENCE_ROUNDS: Final = 16
+SHAKEN: Final = 4  # times the jitter: what dense traffic is late by where the RTT jumps
+LATENCY_DECAY: Final = 8  # rounds in which a latency that is no longer seen is forgotten where there is noise
 UNLIMITED: Final = 1 << 40
 OVERFLOW: Final = 30_000  # parts per million above twice the usual loss: a queue was full
 OVERFLOW_PACKETS: Final = 8  # and more than so many: few packets make no ratio
@@ -170,10 +172,11 @@ class Path:
 
     def accept_latency(self, now: int) -> bool:
         """Take the last RTT for that of an empty path under load, until a smaller one is seen; not twice in a row."""
-        if now - self._accepted_at < ACCEPT_INTERVAL:
+        latency = max(0, self.last_round.min_rtt - self.rtt.value)
+        if now - self._accepted_at < ACCEPT_INTERVAL and latency > SHAKEN * self.rtt.jitter:
             return False
         self._accepted_at = now
-        self._latency = max(0, self.last_round.min_rtt - self.rtt.value)
+        self._latency = latency
         return True
 
     def forget_latency(self) -> None:
@@ -185,7 +188,9 @@ class Path:
         minima.append((now, rtt))
         since = now - EVIDENCE if self.noise else now - 1
         self.standing_rtt = min([value for at, value in minima if at > since], default=rtt)
-        self._latency = max(0, min(self._latency, self.standing_rtt - self.rtt.value))
+        excess = self._latency - max(0, self.standing_rtt - self.rtt.value)
+        if excess > 0:
+            self._latency -= excess // LATENCY_DECAY if self.noise else excess
 
     def _end_round(self, sample: AckSample) -> None:
         last, self._round = self._round, Round()

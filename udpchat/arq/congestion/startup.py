@@ -18,6 +18,8 @@ PACING_GAIN: Final = 2
 TRIAL_WINDOW: Final = (2, 3)  # of the BDP while only the first flight has been timed
 GROWTH_WINDOW: Final = (3, 2)  # of the BDP while the rate still grows
 COMPRESSION: Final = (6, 5)  # arrivals this much slower than sending show the bottleneck
+MAX_COMPRESSION: Final = 4  # more is no train that was paced
+MAX_LATENESS: Final = 25 * MILLISECOND  # of a host
 TRIAL_SHARE: Final = 8  # of min_rtt: a train that long is trusted
 MINIMUM_TRAIN: Final = 1 * MILLISECOND
 MINIMUM_TRAIN_PACKETS: Final = 3  # between two ACKs; fewer say nothing about the path
@@ -45,7 +47,9 @@ class Startup:
             if min(span, rate.span) >= max(MINIMUM_TRAIN, path.min_rtt // TRIAL_SHARE):
                 slower, unit = COMPRESSION
                 self._is_confirmed = True
-                self.is_done = rate.span * unit >= rate.send_span * slower and span * unit >= send_span * slower
+                is_slow = rate.span * unit >= rate.send_span * slower and span * unit >= send_span * slower
+                # A flight that left at once may have been spread by late hosts.
+                self.is_done = is_slow and (rate.send_span * MAX_COMPRESSION >= rate.span or rate.span > MAX_LATENESS)
         if round_ended and not path.last_round.app_limited:
             self._look_at_round(path)
 

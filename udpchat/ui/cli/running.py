@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from udpchat.net.loop import make_loop
 from udpchat.ui.cli.exits import ExitCode, Interrupted, error_text, exit_code
 from udpchat.ui.cli.terminal import Terminal
 
@@ -29,7 +30,7 @@ def run(
     said about an error. has_children: the work starts processes.
     """
     try:
-        with asyncio.Runner(loop_factory=None if has_children else _make_loop) as runner:
+        with asyncio.Runner(loop_factory=None if has_children else make_loop) as runner:
             code = runner.run(_until_signal(work))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback ever reaches a user
         if terminal is not None:
@@ -67,11 +68,6 @@ async def _until_signal(work: Coroutine[Any, Any, ExitCode | None]) -> ExitCode 
         if is_interrupted:
             raise Interrupted from None
         raise
-
-
-def _make_loop() -> asyncio.AbstractEventLoop:
-    # On Windows only the selector loop has add_reader for UDP sockets, and only the default one starts processes.
-    return asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
 
 
 def _forget_stdout() -> None:
