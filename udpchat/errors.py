@@ -1,15 +1,15 @@
 """Everything that can go wrong, with the number it has on the wire.
 
-    UdpchatError
-    ├── UsageError              we called something wrongly: raised at once, never sent
-    ├── DecodeError             bytes from outside that are no packet: a counted drop with a reason
-    ├── AuthenticationError     a packet whose tag or checksum does not fit: a counted drop
-    ├── ProtocolViolationError  the peer broke a rule: its connection is closed with the error's code
-    ├── HandshakeError          the two ends cannot agree (version, mode, key): told to the user
-    │   └── ServerKeyError      the server's key is not the one that is trusted
-    ├── RefusedError            the other end said no to a request: carries its code and its words
-    ├── ConnectionLostError     the connection ended while something was waiting for it
-    └── StorageError            the disk said no: full, unreadable, damaged
+UdpchatError
+├── UsageError              we called something wrongly: raised at once, never sent
+├── DecodeError             bytes from outside that are no packet: a counted drop with a reason
+├── AuthenticationError     a packet whose tag or checksum does not fit: a counted drop
+├── ProtocolViolationError  the peer broke a rule: its connection is closed with the error's code
+├── HandshakeError          the two ends cannot agree (version, mode, key): told to the user
+│   └── ServerKeyError      the server's key is not the one that is trusted
+├── RefusedError            the other end said no to a request: carries its code and its words
+├── ConnectionLostError     the connection ended while something was waiting for it
+└── StorageError            the disk said no: full, unreadable, damaged
 """
 
 from __future__ import annotations

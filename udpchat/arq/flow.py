@@ -42,9 +42,9 @@ class ReceiveWindow:
 
     __slots__ = (
         "_budget",
-        "_has_grown",
         "_epoch",
         "_epoch_bytes",
+        "_has_grown",
         "_held",
         "_initial",
         "_maximum",

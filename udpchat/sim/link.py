@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from udpchat.sim.bottleneck import PICOSECONDS, Bottleneck
 from udpchat.sim.faults import LossModel, corrupt_bytes
-from udpchat.sim.stalls import Stalls, StallSpec
+from udpchat.sim.stalls import NO_STALLS, Stalls, StallSpec
 
 FRAMING: Final = 42  # bytes of Ethernet, IPv4 and UDP header that a datagram costs on the wire
 IP_HEADERS: Final = 28  # bytes of IPv4 and UDP header that count against the MTU
@@ -44,7 +44,7 @@ class LinkSpec:
     corrupt: float = 0.0
     blackouts: tuple[tuple[int, int], ...] = ()
     rate_changes: tuple[tuple[int, int], ...] = ()
-    stalls: StallSpec = StallSpec()
+    stalls: StallSpec = NO_STALLS
 
     def __post_init__(self) -> None:
         for name in ("loss", "duplicate", "reorder", "corrupt"):
@@ -68,7 +68,7 @@ class LinkSpec:
     def healed(self) -> LinkSpec:
         """The same line without its faults: rate, delay, jitter and queue stay."""
         clean = replace(self, loss=0.0, burst=1.0, mtu=0, duplicate=0.0, reorder=0.0, corrupt=0.0)
-        return replace(clean, blackouts=(), stalls=StallSpec())
+        return replace(clean, blackouts=(), stalls=NO_STALLS)
 
 
 class Delivery(NamedTuple):

@@ -28,6 +28,9 @@ class StallSpec:
             raise ValueError("an interval and a length are not negative")
 
 
+NO_STALLS: Final = StallSpec()
+
+
 class Stalls:
     """The stalls of one place, one after another from a seed."""
 

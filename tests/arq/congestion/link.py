@@ -6,7 +6,7 @@ import random
 from collections import deque
 from dataclasses import dataclass
 
-from udpchat.sim.stalls import Stalls, StallSpec
+from udpchat.sim.stalls import NO_STALLS, Stalls, StallSpec
 
 FRAMING = 42  # Ethernet, IPv4 and UDP headers around each datagram
 FULL_FRAME = 1_514
@@ -27,7 +27,7 @@ class Path:
     grain: int = 0  # the sender's timers are rounded up to this [us]
     reorder: float = 0.0  # probability that a packet is held back by 3 ms
     start: int = 0
-    stalls: StallSpec = StallSpec()  # of the line and of both ends, each with a seed of its own
+    stalls: StallSpec = NO_STALLS  # of the line and of both ends, each with a seed of its own
 
     @property
     def limit(self) -> float:

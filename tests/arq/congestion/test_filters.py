@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.arq.congestion.samples import MSS, sample
-from udpchat.arq.congestion.filters import DeliveryRate, RateSample, SmallestRtt, WindowedMax
+from udpchat.arq.congestion.filters import Aggregation, DeliveryRate, RateSample, SmallestRtt, WindowedMax
 
 SPAN, SILENCE = 10_000, 100_000
 
@@ -49,6 +49,31 @@ def test_queue_delay_ignores_a_single_late_packet() -> None:
     for value in (40_000, 41_000, 80_000):
         rtt.add(value, 5_000, 0)
     assert rtt.queue_delay == 0
+
+
+def test_jitter_is_the_mean_difference_of_neighbouring_samples() -> None:
+    shaken, queued = SmallestRtt(0), SmallestRtt(0)
+    for number in range(400):
+        shaken.add(40_000 + number % 2 * 8_000, 5_000, 0)
+        queued.add(40_000 + number * 100, 5_000, 0)
+    assert 7_500 <= shaken.jitter <= 8_500
+    assert queued.jitter <= 200
+
+
+def test_acks_at_the_pace_of_the_bandwidth_are_no_aggregation() -> None:
+    aggregation = Aggregation(10)
+    for number in range(100):
+        aggregation.add(MSS, MSS * 1_000, 1_000 * number, number // 10)
+    assert aggregation.value <= 2 * MSS
+
+
+def test_bytes_acknowledged_at_once_after_a_silence_are_aggregation() -> None:
+    aggregation = Aggregation(10)
+    for number in range(50):
+        aggregation.add(MSS, MSS * 1_000, 1_000 * number, 0)
+    for _ in range(20):  # 20 ms later at one time
+        aggregation.add(MSS, MSS * 1_000, 70_000, 1)
+    assert 19 * MSS <= aggregation.value <= 21 * MSS
 
 
 class Arrivals:
@@ -110,6 +135,14 @@ def test_nothing_arrives_faster_than_it_was_sent() -> None:
     newest = arrivals.ack(arrival=2_000, sent_at=10_000, packets=10)
     assert newest is not None
     assert newest.rate == 10 * MSS * 100
+
+
+def test_one_long_pause_does_not_count_as_a_slow_train() -> None:
+    arrivals = Arrivals()
+    for n in range(9):
+        arrivals.ack(arrival=500 * n + (5_000 if n >= 4 else 0), sent_at=250 * n)
+    span, send_span = arrivals.rate.steady_spans()
+    assert (span, send_span) == (4_000, 2_000)
 
 
 def test_pause_in_sending_starts_a_new_train() -> None:

@@ -9,7 +9,8 @@ from enum import Enum
 from typing import Final
 
 from udpchat.arq.congestion.base import AckSample
-from udpchat.arq.congestion.path import MILLION, Path
+from udpchat.arq.congestion.losses import MILLION
+from udpchat.arq.congestion.path import Path
 from udpchat.config import MAX_DATAGRAM_IPV4, MILLISECOND, SECOND
 
 CRUISE_ROUNDS: Final = 6
@@ -50,22 +51,33 @@ class Phase(Enum):
     EMPTY = "empty"
 
 
+class Probe:
+    """The last look for more bandwidth.
+
+    gain: index into PROBE_GAINS. before: bandwidth when it began. felt: longest queue delay that it brought [us].
+    verdict_at: when its effect has been seen, 0 when that is known [us]. is_free: the probe before was not felt at all.
+    """
+
+    __slots__ = ("before", "felt", "gain", "is_free", "verdict_at")
+
+    def __init__(self, before: int) -> None:
+        self.before = before
+        self.gain = self.felt = self.verdict_at = 0
+        self.is_free = False
+
+
 class Cycle:
     """Window and rate on a path whose bandwidth is known."""
 
     __slots__ = (
-        "_before",
-        "_felt",
-        "_gain",
-        "_look_at",
         "_is_fresh",
-        "_is_path_free",
+        "_last_probe",
+        "_look_at",
         "_queue_before",
         "_queued_rounds",
         "_rounds",
         "_slow_rounds",
         "_started_at",
-        "_verdict_at",
         "is_contested",
         "phase",
     )
@@ -76,12 +88,8 @@ class Cycle:
         self._started_at = now
         self._rounds = CRUISE_ROUNDS - FIRST_CRUISE_ROUNDS  # since the phase began
         self._is_fresh = True  # no probe has been made yet
-        self._gain = 0  # index into PROBE_GAINS
-        self._before = path.bandwidth  # when the probe began
+        self._last_probe = Probe(path.bandwidth)
         self._look_at = now  # for the next time, where there is noise
-        self._felt = 0  # longest queue delay that the probe brought [us]
-        self._verdict_at = 0  # when the effect of the last full probe has been seen; 0 is known [us]
-        self._is_path_free = False  # the probe before was not felt at all
         self._queued_rounds = 0  # in a row that ended with a queue
         self._queue_before = 0  # RTT above that of an empty path when we began to look whose queue it is [us]
         self._slow_rounds: list[int] = []  # rates of rounds in a row that belie the bandwidth
@@ -93,15 +101,15 @@ class Cycle:
             self._on_round(path, sample.now)
         elapsed = sample.now - self._started_at
         if self.phase is Phase.PROBE:
-            self._felt = max(self._felt, path.queue_delay)
+            self._last_probe.felt = max(self._last_probe.felt, path.queue_delay)
             full = sample.bytes_in_flight >= self._in_flight_goal(path) and elapsed >= path.min_rtt
             if full or elapsed >= path.round_time or path.queue_delay > path.slack + path.late:
-                self._verdict_at = sample.now + path.base_rtt * VERDICT // PERCENT if full else 0
+                self._last_probe.verdict_at = sample.now + path.base_rtt * VERDICT // PERCENT if full else 0
                 self._enter(Phase.DRAIN, sample.now)
-        elif self._verdict_at and self._is_free(path, sample.now):
-            self._probe(path, sample.now, gain=min(self._gain + 1, len(PROBE_GAINS) - 1), is_free=True)
+        elif self._last_probe.verdict_at and self._is_free(path, sample.now):
+            self._probe(path, sample.now, gain=min(self._last_probe.gain + 1, len(PROBE_GAINS) - 1), is_free=True)
         elif self._has_grown(path):
-            self._probe(path, sample.now, gain=min(self._gain + 1, len(PROBE_GAINS) - 1))
+            self._probe(path, sample.now, gain=min(self._last_probe.gain + 1, len(PROBE_GAINS) - 1))
         elif self.phase is Phase.DRAIN:
             self._drain(sample, path, elapsed)
         elif self.phase is Phase.CRUISE and self._rounds >= CRUISE_ROUNDS:
@@ -111,8 +119,8 @@ class Cycle:
         """Bytes that may be in flight."""
         percent = CRUISE_WINDOW
         if self.phase is Phase.PROBE:
-            most = FREE_WINDOW if self._is_path_free else MAX_WINDOW
-            percent = min(PROBE_GAINS[self._gain] + PROBE_HEADROOM, most)
+            most = FREE_WINDOW if self._last_probe.is_free else MAX_WINDOW
+            percent = min(PROBE_GAINS[self._last_probe.gain] + PROBE_HEADROOM, most)
         elif self.phase is Phase.EMPTY:
             return max(path.bdp * EMPTY_WINDOW // PERCENT, MINIMUM_WINDOW_PACKETS * path.datagram_size)
         window = path.bdp * percent // PERCENT + SLACK_PACKETS * path.datagram_size + path.noise
@@ -122,30 +130,30 @@ class Cycle:
         """Bytes per second; what is lost at random is sent on top."""
         percent = PERCENT
         if self.phase is Phase.PROBE:
-            percent = PROBE_GAINS[self._gain]
+            percent = PROBE_GAINS[self._last_probe.gain]
         elif self.phase is Phase.DRAIN:
             percent = DRAIN_GAIN
-        elif path.has_queue:
+        elif path.last_round.min_rtt > path.base_rtt + path.slack:
             percent = QUEUE_GAIN
         elif self._is_fresh:
             percent = FRESH_GAIN
-        return path.bandwidth * percent * (MILLION + path.made_up_loss) // (PERCENT * MILLION)
+        return path.bandwidth * percent * (MILLION + path.losses.made_up) // (PERCENT * MILLION)
 
     def _has_grown(self, path: Path) -> bool:
         if self.phase is Phase.EMPTY or (self.phase is Phase.CRUISE and self._rounds > 1):
             return False  # what the probe brought shows within a round trip
-        return path.bandwidth * PERCENT >= self._before * GROWTH and path.queue_delay <= path.late
+        return path.bandwidth * PERCENT >= self._last_probe.before * GROWTH and path.queue_delay <= path.late
 
     def _is_free(self, path: Path, now: int) -> bool:
         """Whether the last probe, by the time its packets are acknowledged, was not felt in a queue: look for more."""
-        self._felt = max(self._felt, path.queue_delay)
-        if now < self._verdict_at:
+        self._last_probe.felt = max(self._last_probe.felt, path.queue_delay)
+        if now < self._last_probe.verdict_at:
             return False
-        self._verdict_at = 0
-        return self.phase is not Phase.EMPTY and self._felt <= path.slack and not path.last_round.app_limited
+        self._last_probe.verdict_at = 0
+        return self.phase is not Phase.EMPTY and self._last_probe.felt <= path.slack and not path.last_round.app_limited
 
     def _in_flight_goal(self, path: Path) -> int:
-        return path.bdp * PROBE_GAINS[self._gain] // PERCENT + 2 * path.datagram_size
+        return path.bdp * PROBE_GAINS[self._last_probe.gain] // PERCENT + 2 * path.datagram_size
 
     def _on_round(self, path: Path, now: int) -> None:
         if self.phase is Phase.EMPTY:
@@ -154,9 +162,15 @@ class Cycle:
             return
         last, has_queue = path.last_round, path.has_queue
         self._queued_rounds = self._queued_rounds + 1 if has_queue else 0
-        slow = has_queue and not last.app_limited and last.max_rate * PERCENT < path.bandwidth * STALE
+        slow = (
+            (has_queue or path.losses.is_flooded)
+            and not last.app_limited
+            and last.max_rate * PERCENT < path.bandwidth * STALE
+        )
         self._slow_rounds = [*self._slow_rounds, last.max_rate] if slow else []
-        if len(self._slow_rounds) >= SLOW_ROUNDS and path.standing_rtt > 2 * path.base_rtt + LONG_QUEUE:
+        if len(self._slow_rounds) >= SLOW_ROUNDS and (
+            path.losses.is_flooded or path.standing_rtt > 2 * path.base_rtt + LONG_QUEUE
+        ):
             self._believe_slow_rounds(path)
             self._enter(Phase.DRAIN, now)
         elif (
@@ -196,10 +210,10 @@ class Cycle:
 
     def _probe(self, path: Path, now: int, *, gain: int, is_free: bool = False) -> None:
         self._is_fresh = False
-        self._is_path_free = is_free
-        self._felt = self._verdict_at = 0
-        self._gain = gain
-        self._before = path.bandwidth
+        self._last_probe.is_free = is_free
+        self._last_probe.felt = self._last_probe.verdict_at = 0
+        self._last_probe.gain = gain
+        self._last_probe.before = path.bandwidth
         self._enter(Phase.PROBE, now)
 
     def _enter(self, phase: Phase, now: int) -> None:

@@ -1,4 +1,4 @@
-"""Largest value of late, bytes acknowledged at once, smallest RTT of late, the delivery rate by the receiver's clock."""
+"""Largest value of late, bytes acknowledged at once, smallest RTT, and the delivery rate by the receiver's clock."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class DeliveryRate:
         """
         points = self._points
         size = points[-1][1] - points[0][1] if points else 0
-        if len(points) < 3 or not size:  # noqa: PLR2004 - two pauses at least
+        if len(points) < 3 or not size:
             return (points[-1][0] - points[0][0], points[-1][2] - points[0][2]) if points else (0, 0)
         before, after = max(pairwise(points), key=lambda pair: pair[1][0] - pair[0][0])
         rest = max(size - after[1] + before[1], 1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-from math import isqrt
 from typing import Final
 
 from udpchat.arq.congestion.base import AckSample
 from udpchat.arq.congestion.filters import Aggregation, DeliveryRate, RateSample, SmallestRtt, WindowedMax
+from udpchat.arq.congestion.latency import Latency
+from udpchat.arq.congestion.losses import Losses
 from udpchat.config import MILLISECOND, SECOND
 
 BANDWIDTH_ROUNDS: Final = 10  # over which the bandwidth is a maximum (BBR draft, 2 cycles)
@@ -19,29 +19,19 @@ NOISE_SHARE: Final = 4  # of the BDP: what every window has room for; more that 
 JITTER: Final = 2  # times the mean difference of one RTT to the next is noise
 QUIET: Final = 1 * MILLISECOND  # of bandwidth that may come at once anywhere
 MAX_NOISE: Final = 50 * MILLISECOND  # two stalls of a busy host
-EVIDENCE: Final = 100 * MILLISECOND  # so long no RTT may be small before a queue is believed where there is noise
-EVIDENCE_ROUNDS: Final = 16
-SHAKEN: Final = 4  # times the jitter: what dense traffic is late by where the RTT jumps
-LATENCY_DECAY: Final = 8  # rounds in which a latency that is no longer seen is forgotten where there is noise
 UNLIMITED: Final = 1 << 40
-OVERFLOW: Final = 30_000  # parts per million above twice the usual loss: a queue was full
-OVERFLOW_PACKETS: Final = 8  # and more than so many: few packets make no ratio
-LOSS_ROUNDS: Final = 16  # of which the better quarter shows the random loss
-FEW_ROUNDS: Final = 4
 NOISE_KEPT: Final = 70  # percent of the noise still sent for after an overflow
 NOISE_GROWTH: Final = 32  # rounds in which it doubles again
-ACCEPT_INTERVAL: Final = 5 * SECOND  # between two latencies taken for the path's own: another flow's queue moves
-MILLION: Final = 1_000_000
-LOSS_MADE_UP: Final = 90  # percent of the random loss: all of it would never come down again
-MAX_LOSS: Final = 200_000  # parts per million of random loss that are made up for
 
 
 class Round:
-    """What one round trip showed."""
+    """What one round trip showed: it ends with the packet number `end`."""
 
-    __slots__ = ("acked", "app_limited", "lost", "max_rate", "min_rtt")
+    __slots__ = ("acked", "app_limited", "end", "lost", "max_rate", "min_rtt", "started_at")
 
-    def __init__(self) -> None:
+    def __init__(self, end: int, started_at: int) -> None:
+        self.end = end
+        self.started_at = started_at
         self.acked = 0
         self.lost = 0
         self.min_rtt = 0  # smallest RTT seen in it, 0 without a sample
@@ -56,23 +46,15 @@ class Path:
         self.datagram_size = datagram_size
         self.rtt = SmallestRtt(now)
         self.round_count = 0
-        self.last_round = Round()
-        self._round = Round()
-        self._round_end = 0  # packet number
-        self._round_started_at = now
+        self.last_round = Round(0, now)
+        self.losses = Losses()
+        self._latency = Latency()
+        self._round = Round(0, now)
         self._rate = DeliveryRate()
         self._bandwidth = WindowedMax(BANDWIDTH_ROUNDS)
-        self.made_up_loss = 0  # parts per million to send on top of the bandwidth
-        self._losses = (0, 0)  # (acked, lost) bytes of rounds without a queue, fading
+        self._tick = (0, now)  # of that maximum, and when it began
         self._aggregation = Aggregation(BANDWIDTH_ROUNDS)
-        self._minima: deque[tuple[int, int]] = deque(maxlen=EVIDENCE_ROUNDS)  # (end, smallest RTT) of the last rounds
-        self._accepted_at = -ACCEPT_INTERVAL
-        self._tick = 0  # of the maximum bandwidth
-        self._ticked_at = now
         self._noise_limit = UNLIMITED  # bytes of noise that the queue bears
-        self._loss_ratios: deque[int] = deque(maxlen=LOSS_ROUNDS)  # of the last rounds, parts per million
-        self._latency = 0  # of dense traffic above min_rtt [us]
-        self.standing_rtt = 0  # smallest RTT of late [us]
 
     @property
     def bandwidth(self) -> int:
@@ -87,7 +69,7 @@ class Path:
     @property
     def base_rtt(self) -> int:
         """RTT of dense traffic without a queue [us]: min_rtt, and what jitter adds to it."""
-        return self.rtt.value + self._latency
+        return self.rtt.value + self._latency.value
 
     @property
     def noise(self) -> int:
@@ -122,6 +104,11 @@ class Path:
         return self.standing_rtt > self.base_rtt + self.slack
 
     @property
+    def standing_rtt(self) -> int:
+        """Smallest RTT of the last round, or of more where there is noise [us]."""
+        return self._latency.standing_rtt
+
+    @property
     def min_rtt(self) -> int:
         """Smallest RTT of late, 0 before the first sample [us]."""
         return self.rtt.value
@@ -129,7 +116,7 @@ class Path:
     @property
     def queue_delay(self) -> int:
         """RTT above what it is without a queue just now [us]."""
-        return max(0, self.rtt.queue_delay - self._latency)
+        return max(0, self.rtt.queue_delay - self._latency.value)
 
     @property
     def late(self) -> int:
@@ -151,13 +138,13 @@ class Path:
                 current.min_rtt = sample.latest_rtt
         rate = None
         if sample.acked_bytes:
-            self._aggregation.add(sample.acked_bytes, self._bandwidth.value, sample.now, self._tick)
+            self._aggregation.add(sample.acked_bytes, self._bandwidth.value, sample.now, self._tick[0])
             rate = self._rate.add(sample, span, silence)
         if rate is not None and rate.span >= shortest:
             current.max_rate = max(current.max_rate, rate.rate)
             if not sample.app_limited or rate.rate > self._bandwidth.value:
-                self._bandwidth.add(self._tick, rate.rate)
-        ended = sample.largest_acked >= self._round_end and sample.now - self._round_started_at >= self.round_time
+                self._bandwidth.add(self._tick[0], rate.rate)
+        ended = sample.largest_acked >= current.end and sample.now - current.started_at >= self.round_time
         if ended:
             self._end_round(sample)
         return ended, rate
@@ -168,68 +155,32 @@ class Path:
 
     def forget_bandwidth(self, rate: int) -> None:
         """Believe rate from now on: what was measured before no longer holds."""
-        self._bandwidth.reset(self._tick, rate)
+        self._bandwidth.reset(self._tick[0], rate)
 
     def accept_latency(self, now: int) -> bool:
         """Take the last RTT for that of an empty path under load, until a smaller one is seen; not twice in a row."""
-        latency = max(0, self.last_round.min_rtt - self.rtt.value)
-        if now - self._accepted_at < ACCEPT_INTERVAL and latency > SHAKEN * self.rtt.jitter:
-            return False
-        self._accepted_at = now
-        self._latency = latency
-        return True
-
-    def forget_latency(self) -> None:
-        """Judge by the smallest RTT again."""
-        self._latency = 0
-
-    def _note_minimum(self, rtt: int, now: int) -> None:
-        minima = self._minima
-        minima.append((now, rtt))
-        since = now - EVIDENCE if self.noise else now - 1
-        self.standing_rtt = min([value for at, value in minima if at > since], default=rtt)
-        excess = self._latency - max(0, self.standing_rtt - self.rtt.value)
-        if excess > 0:
-            self._latency -= excess // LATENCY_DECAY if self.noise else excess
+        return self._latency.accept(self.last_round.min_rtt - self.rtt.value, self.rtt.jitter, now)
 
     def _end_round(self, sample: AckSample) -> None:
-        last, self._round = self._round, Round()
+        last, self._round = self._round, Round(sample.next_packet_number, sample.now)
         if not last.min_rtt:
             last.min_rtt = self.last_round.min_rtt
         self.last_round = last
-        self._note_minimum(last.min_rtt, sample.now)
         self.round_count += 1
-        if not self.noise or sample.now - self._ticked_at >= MINIMUM_TICK:
-            self._tick += 1
-            self._ticked_at = sample.now
-        self._round_end = sample.next_packet_number
-        self._round_started_at = sample.now
-        overflowed = self._has_overflowed(last)
-        self._limit_noise(overflowed=overflowed)
-        if not self.has_queue and not overflowed:
-            acked, lost = self._losses
-            self._losses = (acked * 7 // 8 + last.acked, lost * 7 // 8 + last.lost)
-        self.made_up_loss = self._loss_to_make_up()
-
-    def _has_overflowed(self, last: Round) -> bool:
-        """Whether the round lost far more than the better rounds before it: random loss is in all of them."""
-        ratios = self._loss_ratios
-        ratio = last.lost * MILLION // (last.acked + last.lost) if last.lost else 0
-        usual = sorted(ratios)[len(ratios) // 4] if len(ratios) >= FEW_ROUNDS else MILLION
-        ratios.append(ratio)
-        return ratio > 2 * usual + OVERFLOW and last.lost > OVERFLOW_PACKETS * self.datagram_size
+        self._latency.on_round(last.min_rtt, sample.now, is_noisy=self.noise > 0)
+        self._latency.decay(self.rtt.value, is_noisy=self.noise > 0)
+        tick, ticked_at = self._tick
+        if not self.noise or sample.now - ticked_at >= MINIMUM_TICK:
+            self._tick = (tick + 1, sample.now)
+        losses = self.losses
+        losses.on_round(last.acked, last.lost, self.datagram_size)
+        self._limit_noise(overflowed=losses.has_overflowed)
+        if not self.has_queue and not losses.has_overflowed:
+            losses.count_random(last.acked, last.lost)
+        losses.make_up(self._bandwidth.value * self.round_time // (SECOND * self.datagram_size))
 
     def _limit_noise(self, *, overflowed: bool) -> None:
         if overflowed:
             self._noise_limit = self.noise * NOISE_KEPT // 100
         elif self._noise_limit < UNLIMITED:
             self._noise_limit += self._noise_limit // NOISE_GROWTH + self.datagram_size
-
-    def _loss_to_make_up(self) -> int:
-        acked, lost = self._losses
-        if not lost:
-            return 0
-        loss = min(lost * MILLION // (acked + lost), MAX_LOSS)
-        # The maximum of many rates is already about two standard deviations above their mean.
-        packets = max(self._bandwidth.value * self.round_time // (SECOND * self.datagram_size), 1)
-        return max(0, loss * LOSS_MADE_UP // 100 - 2 * isqrt(loss * MILLION // packets))
