@@ -13,20 +13,18 @@ from udpchat.arq.congestion.base import AckSample, CongestionController
 from udpchat.arq.in_flight import InFlight, Kind, SentRun
 from udpchat.arq.numbers import PacketNumbers
 from udpchat.arq.pacing import Pacer
+from udpchat.arq.reordering import Reordering
 from udpchat.arq.rtt import RttEstimator
 from udpchat.config import (
     GRANULARITY,
     INITIAL_RTT,
     MAX_ACK_DELAY,
     MAX_PROBE_INTERVAL,
-    PACKET_THRESHOLD,
     TIME_THRESHOLD,
 )
 from udpchat.errors import ErrorCode, ProtocolViolationError
 
-MAX_PACKET_THRESHOLD = 64  # packets; the widest reordering that is waited for
 PERSISTENT_CONGESTION = 3  # probe timeouts that a stretch without a survivor must span (RFC 9002 section 7.6)
-LOST_RUNS_KEPT = 256  # runs declared lost that a late ACK may still prove alive
 MAX_BACKOFF = 10  # doublings of the probe timeout
 WRAP = 2**32  # of the receiver's clock in ACK
 
@@ -77,12 +75,16 @@ class Recovery:
         self.in_flight = InFlight()
         self.counters = Counters()
         self.probes_due = 0
-        self.packet_threshold = PACKET_THRESHOLD
-        self._lost = InFlight()
+        self._reordering = Reordering()
         self._largest_acked = -1
         self._backoff = 0
         self._clock = (0, 0)  # receiver's clock: (as sent, unwrapped)
         self._limited_until = -1  # packets up to this one went out when there was nothing more to send
+
+    @property
+    def packet_threshold(self) -> int:
+        """Packets sent later whose arrival makes an earlier one lost."""
+        return self._reordering.threshold
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
@@ -116,8 +118,9 @@ class Recovery:
         acked: list[SentRun] = []
         for start, stop in ack.ranges:
             acked += self.in_flight.take(start, stop)
-            if self._lost:
-                self._on_late(self._lost.take(start, stop), acked, now)
+            if late := self._reordering.take_late(start, stop, self._largest_acked):
+                self._on_late(late, now)
+                acked += late
         if not acked:
             return Outcome()
         newest = max(acked, key=lambda run: run.first)
@@ -161,16 +164,13 @@ class Recovery:
             if self.numbers.skipped_in(start, stop):
                 raise ProtocolViolationError(ErrorCode.ACK_OF_UNSENT_PACKET, "ACK of a packet number that was skipped")
 
-    def _on_late(self, late: list[SentRun], acked: list[SentRun], now: int) -> None:
-        """Packets declared lost arrived after all: wait longer for the next ones (RFC 8985 section 7.2)."""
+    def _on_late(self, late: list[SentRun], now: int) -> None:
+        """Packets declared lost arrived after all."""
         for run in late:
             if run.kind is not Kind.PROBE:
                 self.counters.spurious_losses += run.count
                 self.counters.lost_packets -= run.count
                 self.controller.on_spurious_loss(run.total_size, run.sent_at, now)
-            behind = self._largest_acked - run.first + 1
-            self.packet_threshold = min(MAX_PACKET_THRESHOLD, max(self.packet_threshold, behind + 1))
-        acked += late
 
     def _sample_rtt(self, ack: AckReport, newest: SentRun, now: int) -> int:
         """RFC 9002 section 5.1: only when the largest number is newly acknowledged."""
@@ -196,7 +196,7 @@ class Recovery:
         return max(max(self.rtt.latest_rtt, self.rtt.smoothed_rtt) * numerator // denominator, GRANULARITY)
 
     def _find_lost(self, now: int) -> list[SentRun]:
-        by_number = self._largest_acked - self.packet_threshold + 1
+        by_number = self._largest_acked - self._reordering.threshold + 1
         by_time = now - self.loss_delay()
         lost: list[SentRun] = []
         while (run := self.in_flight.oldest()) is not None and run.first < self._largest_acked:
@@ -210,12 +210,8 @@ class Recovery:
         return lost
 
     def _remember_lost(self, lost: list[SentRun]) -> None:
-        for run in lost:
-            if run.kind is not Kind.PROBE:
-                self.counters.lost_packets += run.count
-            self._lost.add(run)
-        while len(self._lost) > LOST_RUNS_KEPT and (oldest := self._lost.oldest()) is not None:
-            self._lost.take(oldest.first, oldest.stop)
+        self._reordering.remember(lost)
+        self.counters.lost_packets += sum(run.count for run in lost if run.kind is not Kind.PROBE)
 
     def _is_persistent(self, lost: list[SentRun]) -> bool:
         """Nothing that was sent for a long time arrived (RFC 9002 section 7.6)."""

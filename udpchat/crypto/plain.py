@@ -6,6 +6,8 @@ lengths are those of a sealed session. There is no key, so the key phase is 0 fo
 
 from __future__ import annotations
 
+from functools import lru_cache
+from struct import Struct
 from zlib import crc32
 
 from udpchat.crypto.keys import Octets
@@ -13,6 +15,15 @@ from udpchat.crypto.protection import TRAILER_SIZE, openable, require_room
 from udpchat.errors import AuthenticationError, UsageError
 
 _CHECKSUM_SHIFT = 8 * (TRAILER_SIZE - 4)  # bits of zero below the CRC in a trailer
+_TRAILER = Struct(">IQI")  # the CRC, and the zero bytes as two numbers
+_SHAPES_KEPT = 128  # bursts of so many shapes have their trailers unpacked by a ready-made Struct
+
+
+@lru_cache(maxsize=_SHAPES_KEPT)
+def _trailers(count: int, stride: int, last_size: int) -> Struct:
+    """All trailers of a burst at once: three numbers for each packet."""
+    full = f"{stride - TRAILER_SIZE}xIQI" * (count - 1)
+    return Struct(f">{full}{last_size - TRAILER_SIZE}xIQI")
 
 
 def checksum_trailer(clear_and_body: Octets) -> bytes:
@@ -85,6 +96,9 @@ class PlainProtection:
     ) -> None:
         """Copy count bodies into place, each with its trailer."""
         require_room(count, chunk_size, last_chunk_size, stride, clear_size)
+        if (count - 1) * stride + clear_size + last_chunk_size + TRAILER_SIZE > len(buffer):
+            raise ValueError("the buffer is too small for the burst")
+        put_trailer = _TRAILER.pack_into
         packet = chunk = 0
         size = chunk_size
         for remaining in range(count - 1, -1, -1):
@@ -93,8 +107,7 @@ class PlainProtection:
             body = packet + clear_size
             trailer = body + size
             buffer[body:trailer] = plain[chunk : chunk + size]
-            checksum = crc32(buffer[packet:trailer])
-            buffer[trailer : trailer + TRAILER_SIZE] = (checksum << _CHECKSUM_SHIFT).to_bytes(TRAILER_SIZE, "big")
+            put_trailer(buffer, trailer, crc32(buffer[packet:trailer]), 0, 0)
             packet += stride
             chunk += size
 
@@ -113,17 +126,21 @@ class PlainProtection:
         if key_phase:
             return 0
         count, last_size = openable(count, stride, last_size, clear_size)
+        if count == 0:
+            return 0
+        if (count - 1) * stride + last_size > len(buffer):
+            raise ValueError("the buffer is shorter than the burst")
+        trailers = _trailers(count, stride, last_size).unpack_from(buffer)
         packet = chunk = 0
-        size = stride
-        for index in range(count):
+        length = stride - TRAILER_SIZE
+        for index, expected in enumerate(trailers[::3]):
             if index == count - 1:
-                size = last_size
-            trailer = packet + size - TRAILER_SIZE
-            expected = (crc32(buffer[packet:trailer]) << _CHECKSUM_SHIFT).to_bytes(TRAILER_SIZE, "big")
-            if buffer[trailer : trailer + TRAILER_SIZE] != expected:
+                length = last_size - TRAILER_SIZE
+            trailer = packet + length
+            if crc32(buffer[packet:trailer]) != expected or trailers[3 * index + 1] or trailers[3 * index + 2]:
                 return index
-            body = packet + clear_size
-            out[chunk : chunk + trailer - body] = buffer[body:trailer]
-            chunk += trailer - body
+            chunk_end = chunk + length - clear_size
+            out[chunk:chunk_end] = buffer[packet + clear_size : trailer]
+            chunk = chunk_end
             packet += stride
         return count

@@ -8,6 +8,40 @@ MAX_PATIENCE = 1 * SECOND  # between two PINGs of a client that awaits bytes
 MAX_DOUBLINGS = 10
 
 
+class KeyTimer:
+    """When the sending key is too old, and when a previous receiving key is to be forgotten."""
+
+    def __init__(self, config: Config, now: int) -> None:
+        self._packets = config.rekey_packets
+        self._interval = config.rekey_interval
+        self._rekey_at = now + config.rekey_interval
+        self._forget_at: int | None = None
+
+    def is_due(self, now: int, packets_sealed: int = 0) -> bool:
+        """The sending key is too old, or has sealed too many packets."""
+        return now >= self._rekey_at or packets_sealed >= self._packets
+
+    def on_rekeyed(self, now: int) -> None:
+        """The sending key is new, or there is none to change."""
+        self._rekey_at = now + self._interval
+
+    def keep_stale(self, now: int, probe_timeout: int) -> None:
+        """The peer's key changed: the old one opens stragglers for three probe timeouts (RFC 9001 section 6.5)."""
+        if self._forget_at is None:
+            self._forget_at = now + CLOSING_PROBES * probe_timeout
+
+    def take_stale(self, now: int) -> bool:
+        """True once, when the previous receiving key is to be forgotten."""
+        if self._forget_at is None or now < self._forget_at:
+            return False
+        self._forget_at = None
+        return True
+
+    def next_timeout(self) -> int:
+        """The earlier of both."""
+        return self._rekey_at if self._forget_at is None else min(self._rekey_at, self._forget_at)
+
+
 class Clock:
     """Every reason to wake up a connection that is not loss recovery. Times are absolute [us]."""
 
@@ -22,10 +56,7 @@ class Clock:
         self._sent = now
         self._fed = now  # when the peer last sent something that must be acknowledged, or was asked for it
         self._pings = 0  # that asked for it since
-        self.rekey_packets = config.rekey_packets
-        self._rekey_interval = config.rekey_interval
-        self._rekey_at = now + config.rekey_interval
-        self._forget_at: int | None = None
+        self.keys = KeyTimer(config, now)
 
     def on_heard(self, now: int, *, eliciting: bool) -> None:
         """An authentic packet arrived; eliciting: it must be acknowledged."""
@@ -36,15 +67,6 @@ class Clock:
     def on_sent(self, now: int) -> None:
         """A datagram went out."""
         self._sent = now
-
-    def on_rekeyed(self, now: int) -> None:
-        """The sending key is new, or there is none to change."""
-        self._rekey_at = now + self._rekey_interval
-
-    def keep_stale_key(self, now: int, probe_timeout: int) -> None:
-        """The peer's key changed: the old one opens stragglers for three probe timeouts (RFC 9001 section 6.5)."""
-        if self._forget_at is None:
-            self._forget_at = now + CLOSING_PROBES * probe_timeout
 
     def on_close_sent(self, now: int, probe_timeout: int) -> None:
         """CLOSE was sent: stragglers are answered for three probe timeouts (RFC 9000 section 10.2).
@@ -94,23 +116,11 @@ class Clock:
             return deadline
         return min(deadline, self._fed + min(patience << min(self._pings, MAX_DOUBLINGS), MAX_PATIENCE))
 
-    def rekey_due(self, now: int) -> bool:
-        """The sending key is too old."""
-        return now >= self._rekey_at
-
-    def take_stale_key(self, now: int) -> bool:
-        """True once, when the previous receiving key is to be forgotten."""
-        if self._forget_at is None or now < self._forget_at:
-            return False
-        self._forget_at = None
-        return True
-
     def next_timeout(self, patience: int | None, *, half_open: bool) -> int:
         """The earliest of these deadlines; patience as in `take_ping`."""
-        earliest = min(self._life_ends(half_open=half_open), self._rekey_at)
-        if (ping := self._ping_deadline(patience)) is not None:
-            earliest = min(earliest, ping)
-        return earliest if self._forget_at is None else min(earliest, self._forget_at)
+        earliest = min(self._life_ends(half_open=half_open), self.keys.next_timeout())
+        ping = self._ping_deadline(patience)
+        return earliest if ping is None else min(earliest, ping)
 
     def _life_ends(self, *, half_open: bool) -> int:
         return self._half_open_until if half_open else self._heard + self._idle_timeout

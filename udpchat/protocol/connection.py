@@ -270,7 +270,7 @@ class Connection:
         if self._is_half_open:
             self.state = State.OPEN
         if self._protection.holds_previous:
-            self._clock.keep_stale_key(now, self.transmitter.recovery.probe_timeout())
+            self._clock.keys.keep_stale(now, self.transmitter.recovery.probe_timeout())
             if self._protection.send_key_behind:
                 self._rekey(now)
         if address != self.path.address and is_newest:
@@ -297,9 +297,9 @@ class Connection:
         self.path.on_timeout(now)
         self.transmitter.on_timeout(now)
         self.transmitter.ping_due = self.transmitter.ping_due or clock.take_ping(now, self._patience)
-        if clock.rekey_due(now):
+        if clock.keys.is_due(now):
             self._rekey(now)
-        if clock.take_stale_key(now):
+        if clock.keys.take_stale(now):
             self._protection.forget_previous()
 
     def next_timeout(self) -> int | None:
@@ -330,7 +330,7 @@ class Connection:
 
     def _rekey(self, now: int) -> None:
         """Seal with the next key, when the peer has followed the last change."""
-        self._clock.on_rekeyed(now)
+        self._clock.keys.on_rekeyed(now)
         if self._protection.may_update:
             self._protection.update_send_key()
 
@@ -348,7 +348,7 @@ class Connection:
             yield Burst(self.path.address, view, size)
         self._report_failures()
         self._report_sent()
-        if self._protection.packets_sealed >= self._clock.rekey_packets:
+        if self._clock.keys.is_due(now, self._protection.packets_sealed):
             self._rekey(now)
 
     def _packets(self, now: int) -> Iterator[tuple[memoryview, int]]:

@@ -1,0 +1,35 @@
+"""Packets that were declared lost and arrived after all: wait longer for the next ones (RFC 8985 section 7.2)."""
+
+from __future__ import annotations
+
+from udpchat.arq.in_flight import InFlight, SentRun
+from udpchat.config import PACKET_THRESHOLD
+
+MAX_THRESHOLD = 64  # packets; the widest reordering that is waited for
+RUNS_KEPT = 256  # runs declared lost that a late ACK may still prove alive
+
+
+class Reordering:
+    """The packet threshold, and the losses that a late ACK may prove wrong.
+
+    threshold: packets sent later whose arrival makes an earlier one lost; it widens with the reordering that is seen.
+    """
+
+    def __init__(self) -> None:
+        self.threshold = PACKET_THRESHOLD
+        self._lost = InFlight()
+
+    def remember(self, lost: list[SentRun]) -> None:
+        """These were declared lost just now; their numbers are above those of all before."""
+        for run in lost:
+            self._lost.add(run)
+        while len(self._lost) > RUNS_KEPT and (oldest := self._lost.oldest()) is not None:
+            self._lost.take(oldest.first, oldest.stop)
+
+    def take_late(self, start: int, stop: int, largest_acked: int) -> list[SentRun]:
+        """Packets numbered start to stop - 1 were acknowledged: those of them that had been declared lost."""
+        late = self._lost.take(start, stop) if self._lost else []
+        for run in late:
+            behind = largest_acked - run.first + 1
+            self.threshold = min(MAX_THRESHOLD, max(self.threshold, behind + 1))
+        return late
