@@ -23,7 +23,7 @@ from udpchat.sim.link import LinkSpec
 from udpchat.sim.network import Network
 from udpchat.store.memory import MemoryStore
 
-SEEDS = float(os.environ.get("UDPCHAT_SEEDS", "1"))  # multiplies how many seeds each scenario runs
+SEEDS = float(os.environ.get("UDPCHAT_SEEDS", "10"))  # multiplies how many seeds each scenario runs
 SERVER: Address = ("10.0.0.1", 27272)
 PING_SIZE = 64  # bytes of the datagram
 WALL = 1_700_000_000 * SECOND

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from udpchat.arq.recovery import AckReport
+from udpchat.config import MILLISECOND
 from udpchat.crypto.sealing import Protection
 from udpchat.errors import AuthenticationError, DecodeError, ErrorCode, ProtocolViolationError
 from udpchat.protocol.clock import Clock
@@ -34,6 +35,7 @@ from udpchat.wire.packets import TRAILER_SIZE, Flag, PacketType
 from udpchat.wire.records import Record, encode_record
 
 MAX_REASON = 500  # bytes of the reason in CLOSE
+LEAST_PATIENCE = 10 * MILLISECOND  # of a client that awaits bytes
 CHALLENGE_SIZE = 64  # bytes of the datagram
 
 
@@ -217,7 +219,6 @@ class Connection:
                 self.path.response_due = nonce
             case Response(nonce):
                 if self.path.on_response(nonce, address):
-                    self.transmitter.on_path_proved()
                     self._events.append(AddressChanged(self.connection_id, self.path.address))
             case Close(code, reason):
                 self._close = Close(ErrorCode.NO_ERROR, "")
@@ -279,6 +280,7 @@ class Connection:
             self.path.on_received(size)
 
     def _move(self, address: Address, now: int) -> None:
+        self.transmitter.on_moved()
         if self.path.move(address, self._random_bytes(8), now, self.transmitter.recovery.probe_timeout()):
             self.transmitter.on_new_path(now)
 
@@ -317,7 +319,9 @@ class Connection:
     @property
     def _patience(self) -> int | None:
         """How long silence is normal while file bytes are awaited [us]; None when none are."""
-        return self.transmitter.recovery.rtt.probe_timeout(0) if self.receiver.is_expecting else None
+        if not self.receiver.is_expecting:
+            return None
+        return max(LEAST_PATIENCE, self.transmitter.recovery.rtt.smoothed_rtt // 2)
 
     @property
     def _is_half_open(self) -> bool:

@@ -68,8 +68,8 @@ class Transmitter:
         self.mtu.on_too_large(size)
         self._follow_mtu()
 
-    def on_path_proved(self) -> None:
-        """The peer has moved and answered: what went to its old address is sent again."""
+    def on_moved(self) -> None:
+        """The peer speaks from another address: what went to the old one is sent again, and holds no window."""
         for run in self.recovery.give_up_in_flight():
             match run.kind:
                 case Kind.DATA:
