@@ -21,5 +21,5 @@ class Burst(NamedTuple):
     def datagrams(self) -> Iterator[memoryview]:
         """Cut into single datagrams."""
         size = self.segment_size or len(self.data)
-        for at in range(0, len(self.data) or 1, size or 1):  # an empty datagram is one as well
+        for at in range(0, len(self.data), size or 1):
             yield self.data[at : at + size]
