@@ -27,7 +27,8 @@ class Weather:
             fate = random.random() / self._share if self._share else 9.0
             if fate < 1:
                 continue
-            arrived.append(corrupt_bytes(datagram, random) if fate < 2 else datagram)
+            # An empty datagram has no place in a burst: what is damaged keeps a byte.
+            arrived.append((corrupt_bytes(datagram, random) or datagram[:1]) if fate < 2 else datagram)
             if 2 <= fate < 3:
                 arrived.append(datagram)
             elif 3 <= fate < 4 and len(arrived) > 1:
