@@ -97,6 +97,7 @@ class LineClient:
         self._transfers: set[asyncio.Task[None]] = set()
         self._result = ExitCode.OK  # of the first thing that failed
         self._has_been_warned = False
+        self._lost: Disconnected | None = None  # how the session ended, once it has
 
     async def run(self) -> ExitCode:
         """Until the input ends, /quit is typed, or the session is over; the exit code.
@@ -107,8 +108,9 @@ class LineClient:
         typing = asyncio.create_task(self._read_lines())
         try:
             await asyncio.wait({news, typing}, return_when=asyncio.FIRST_COMPLETED)
-            if not typing.done():
-                lost = news.result()
+            # The input may end in the very moment in which the session does: that was no leaving.
+            if news.done() or self._lost is not None:
+                lost = self._lost or news.result()
                 raise ConnectionLostError(lost.code, lost.reason or "the connection ended")
             typing.result()
             return self._result
@@ -120,7 +122,7 @@ class LineClient:
         lost = Disconnected(ErrorCode.NO_ERROR, "", remote=False)
         async for event in self._client.events():
             if isinstance(event, Disconnected):
-                lost = event
+                self._lost = lost = event
                 self._terminal.emit(event_line(event))
             else:
                 self._terminal.event(event)
