@@ -121,7 +121,6 @@ class Config:
     sync_interval: int = SYNC_INTERVAL
     max_lists: int = 16  # answers of many records that one connection waits for
     max_send_queue: int = 4 * MIB  # bytes of a channel that wait for the peer
-    max_events: int = 65_536  # of one connection that wait for the application
     max_remembered_messages: int = 512  # of one client, to answer a repeated SAY
     max_used_tokens: int = 65_536  # address tokens remembered as used
     max_lines: int = 10_000  # of the room kept in memory until the database takes them

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from udpchat.arq.flow import ReceiveWindow, WindowBudget
 from udpchat.config import KIB, MIB
-from udpchat.errors import UsageError
 
 RTT = 40_000
 
@@ -77,25 +76,13 @@ def test_the_window_stops_at_its_maximum() -> None:
     assert ReceiveWindow(initial=5 * MIB, maximum=3 * MIB).window == 3 * MIB
 
 
-def test_held_bytes_make_the_window_smaller_until_they_are_taken() -> None:
-    window = window_of()
-    window.hold(MIB - 1)
-    assert (window.window, window.size) == (1, MIB)
-    window.hold(100)
-    assert window.window == 0
-    window.take_back(MIB)
-    assert window.window == MIB - 99
-    with pytest.raises(UsageError):
-        window.take_back(100)
-
-
 def test_windows_of_a_server_grow_within_one_budget() -> None:
     budget = WindowBudget(4 * MIB)
     first, second, third = (window_of(budget=budget) for _ in range(3))
     first.on_received(MIB, RTT)
     second.on_received(2 * MIB, RTT)
     third.on_received(2 * MIB, RTT)
-    assert [first.size, second.size, third.size] == [4 * MIB, 2 * MIB, MIB]
+    assert [first.window, second.window, third.window] == [4 * MIB, 2 * MIB, MIB]
     assert budget.left == 0
 
 
@@ -103,9 +90,9 @@ def test_a_window_that_shrinks_gives_back_what_it_claimed() -> None:
     budget = WindowBudget(4 * MIB)
     first, second = window_of(budget=budget), window_of(budget=budget)
     first.on_received(8 * MIB, RTT)
-    assert (first.size, budget.left) == (5 * MIB, 0)
+    assert (first.window, budget.left) == (5 * MIB, 0)
     first.shrink()
     first.shrink()
-    assert (first.size, budget.left) == (MIB, 4 * MIB)
+    assert (first.window, budget.left) == (MIB, 4 * MIB)
     second.on_received(8 * MIB, RTT)
-    assert second.size == 5 * MIB
+    assert second.window == 5 * MIB

@@ -97,5 +97,5 @@ def test_windows_grown_for_a_transfer_are_given_back() -> None:
     world, (anna, ben) = open_shop("anna", "ben", link=fast, config=Config(server_window=3 * MIB))
     for end in (anna, ben):
         put(world, end, bytes(6 * MIB), end.address[0])
-        assert server_end(world, end).receiver.window.size == INITIAL_RECEIVE_WINDOW
+        assert server_end(world, end).receiver.window.window == INITIAL_RECEIVE_WINDOW
     assert put(world, anna, bytes(KIB), "small").size == KIB

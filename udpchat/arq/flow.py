@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from udpchat.config import GRANULARITY, INITIAL_RECEIVE_WINDOW, INITIAL_RTT, MAX_RECEIVE_WINDOW, MAX_SERVER_WINDOW
-from udpchat.errors import UsageError
 
 HEADROOM = 4  # of what arrives in a round trip
 
@@ -45,7 +44,6 @@ class ReceiveWindow:
         "_epoch",
         "_epoch_bytes",
         "_has_grown",
-        "_held",
         "_initial",
         "_maximum",
         "_round_trip",
@@ -65,17 +63,11 @@ class ReceiveWindow:
         self._epoch = 0  # when the round trip that is being measured began
         self._epoch_bytes = 0  # received since then
         self._has_grown = False  # since then
-        self._held = 0
-
-    @property
-    def size(self) -> int:
-        """Bytes that the window has grown to."""
-        return self._size
 
     @property
     def window(self) -> int:
-        """Bytes to advertise: the size without those that are received but not taken yet."""
-        return max(0, self._size - self._held)
+        """Bytes to advertise."""
+        return self._size
 
     def update_rtt(self, smoothed_rtt: int) -> None:
         """Measure over this time [us]."""
@@ -98,16 +90,6 @@ class ReceiveWindow:
             wanted = max(wanted, HEADROOM * self._size)
         if wanted > self._size:
             self._size += self._budget.claim(min(wanted, self._maximum) - self._size)
-
-    def hold(self, size: int) -> None:
-        """These received bytes wait, for the disk or for the application: the window is smaller by them."""
-        self._held += size
-
-    def take_back(self, size: int) -> None:
-        """So many held bytes have been taken."""
-        if size > self._held:
-            raise UsageError("more bytes were taken than were held")
-        self._held -= size
 
     def shrink(self) -> None:
         """Go back to the initial size, so that others may grow: nothing large is expected, or the connection ends."""
