@@ -23,7 +23,7 @@ class SentRun:
 
     first, count: packet numbers. size: bytes of each datagram but the last, last_size of that.
     stream: transfer id (DATA) or channel (MESSAGE). offset, length: its bytes, chunk in each packet but the last.
-    app_limited: there was nothing more to send. copy: a repetition sent ahead of need, to be counted apart.
+    app_limited: there was nothing more to send.
     """
 
     first: int
@@ -37,7 +37,6 @@ class SentRun:
     length: int = 0
     chunk: int = 0
     app_limited: bool = False
-    copy: bool = False
 
     @property
     def stop(self) -> int:
@@ -67,7 +66,6 @@ class SentRun:
             self.length - at if is_tail else (stop - start) * self.chunk,
             self.chunk,
             self.app_limited,
-            self.copy,
         )
 
 

@@ -16,6 +16,7 @@ from udpchat.protocol.datagrams import Address
 from udpchat.protocol.endpoint import ClientEndpoint, ServerEndpoint
 from udpchat.protocol.requests import Requests
 from udpchat.protocol.service import Desk, Host
+from udpchat.protocol.watch import Watch
 from udpchat.version import __version__
 
 
@@ -47,9 +48,10 @@ def make_server(
     *,
     wall_offset: int = 0,
     keylog: Callable[[str], None] | None = None,
+    watch: Watch | None = None,
 ) -> ServerCore:
     """A server core. wall_offset: wall clock minus `now` [us]."""
-    endpoint = ServerEndpoint(config, keys, random_bytes, wall_offset=wall_offset, keylog=keylog)
+    endpoint = ServerEndpoint(config, keys, random_bytes, wall_offset=wall_offset, keylog=keylog, watch=watch)
     desk = Desk(endpoint)
     chat = ChatServer(desk, config, endpoint.acceptor.make_token, wall_offset)
     files = FileServer(desk, config)
@@ -66,9 +68,10 @@ def make_client(
     *,
     token: bytes = b"",
     keylog: Callable[[str], None] | None = None,
+    watch: Watch | None = None,
 ) -> ClientCore:
     """A client core that begins its handshake at once."""
-    endpoint = ClientEndpoint(server, config, random_bytes, now, token=token, keylog=keylog)
+    endpoint = ClientEndpoint(server, config, random_bytes, now, token=token, keylog=keylog, watch=watch)
     desk, requests = Desk(endpoint), Requests()
     chat = ChatClient(desk, requests, identity, random_bytes, f"udpchat {__version__}")
     files = FileClient(desk, requests, identity.public, random_bytes)

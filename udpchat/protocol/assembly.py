@@ -22,6 +22,7 @@ from udpchat.protocol.messages import OutgoingMessages
 from udpchat.protocol.path import Path
 from udpchat.protocol.receive import Receiver
 from udpchat.protocol.transmit import Transmitter
+from udpchat.protocol.watch import Watch
 from udpchat.protocol.writer import PacketWriter
 from udpchat.wire.packets import Flag
 
@@ -32,12 +33,14 @@ class Workshop:
 
     random_bytes: the source of all randomness. send_buffer, scratch: 64 KiB each, lent to whoever is at work.
     keylog: takes a line for each key; None when nobody may read along. events: what the services are to be told.
+    watch: makes a watcher for each new connection; None when nobody looks on.
     """
 
     config: Config
     random_bytes: Callable[[int], bytes]
     budget: WindowBudget
     keylog: Callable[[str], None] | None = None
+    watch: Watch | None = None
     events: deque[ConnectionEvent] = field(default_factory=deque)
     send_buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(MAX_BURST)))
     scratch: memoryview = field(default_factory=lambda: memoryview(bytearray(MAX_BURST)))
@@ -90,7 +93,10 @@ def make_connection(shop: Workshop, agreement: Agreement, now: int, *, is_client
         random_bytes=shop.random_bytes,
         scratch=shop.scratch,
     )
-    return Connection(agreement.connection_id, parts, State.OPEN if is_client else State.HALF_OPEN)
+    connection = Connection(agreement.connection_id, parts, State.OPEN if is_client else State.HALF_OPEN)
+    if shop.watch is not None:
+        transmitter.watcher = shop.watch(connection)
+    return connection
 
 
 def _protection(shop: Workshop, agreement: Agreement, *, is_client: bool) -> Protection:

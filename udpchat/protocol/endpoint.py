@@ -18,6 +18,7 @@ from udpchat.protocol.datagrams import Address, Burst
 from udpchat.protocol.events import ConnectionClosed, ConnectionEvent, ConnectionOpened
 from udpchat.protocol.handshake import ClientHandshake, Finished
 from udpchat.protocol.invariants import check_connection
+from udpchat.protocol.watch import Watch
 from udpchat.wire.packets import MAGIC, TRAILER_SIZE, PacketType
 
 HEADER_SIZE = 24
@@ -31,7 +32,7 @@ AT_ONCE = 0  # a deadline that has passed
 class ServerEndpoint:
     """All connections of a server. The five methods, and `find` for the services.
 
-    wall_offset: wall clock minus `now` [us]. keylog: takes a line for each key.
+    wall_offset: wall clock minus `now` [us]. keylog: takes a line for each key. watch: see watch.py.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class ServerEndpoint:
         *,
         wall_offset: int = 0,
         keylog: Callable[[str], None] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.acceptor = Acceptor(config, keys, random_bytes, wall_offset)
         self.connections: dict[bytes, Connection] = {}
-        self._shop = Workshop(config, random_bytes, WindowBudget(config.server_window), keylog)
+        self._shop = Workshop(config, random_bytes, WindowBudget(config.server_window), keylog, watch)
         self._pending: dict[bytes, tuple[tuple[bytes, Address], Finished]] = {}  # by connection id, until it is open
         self._ready: dict[bytes, Connection] = {}  # those that may have something to send
         self._deadlines: dict[bytes, int] = {}
@@ -231,11 +233,12 @@ class ClientEndpoint:
         *,
         token: bytes = b"",
         keylog: Callable[[str], None] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.connection: Connection | None = None
         self.drops: Counter[str] = Counter()
         self._server = server
-        self._shop = Workshop(config, random_bytes, WindowBudget(config.receive_window), keylog)
+        self._shop = Workshop(config, random_bytes, WindowBudget(config.receive_window), keylog, watch)
         self._handshake = ClientHandshake(server, config, random_bytes, token, now)
         self._has_failed = False
         self._is_ready = False  # the connection was asked for, so it may have something to send

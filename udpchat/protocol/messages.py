@@ -41,13 +41,12 @@ class OutgoingMessages:
         self._lists.append(records)
         return True
 
-    def next_fragment(self, channel: int, max_size: int) -> tuple[int, bytes] | None:
-        """What to send next on a channel: offset and bytes."""
+    def next_fragment(self, channel: int, max_size: int) -> tuple[int, bytes, bool] | None:
+        """What to send next on a channel: offset, bytes, and whether they were sent before."""
         queue = self.channels[channel]
         if channel == LONG_ANSWERS and self._lists:
             self._fill(queue)
-        fragment = queue.next_fragment(max_size)
-        return None if fragment is None else fragment[:2]
+        return queue.next_fragment(max_size)
 
     def _fill(self, queue: SendChannel) -> None:
         while self._lists and queue.queued < WRITTEN_AHEAD:

@@ -12,12 +12,13 @@ from udpchat.protocol.writer import BlockSource
 
 @dataclass(frozen=True, slots=True)
 class NextRun:
-    """A contiguous run of file bytes to be sent now."""
+    """A contiguous run of file bytes to be sent now. again: they were sent before."""
 
     transfer_id: int
     source: BlockSource
     offset: int
     length: int
+    again: bool
 
 
 class OutgoingTransfers:
@@ -78,7 +79,7 @@ class OutgoingTransfers:
         transfer, offset, length, again = run
         if transfer.is_sent and not again:
             self._sent.append(transfer.transfer_id)
-        return NextRun(transfer.transfer_id, self._sources[transfer.transfer_id], offset, length)
+        return NextRun(transfer.transfer_id, self._sources[transfer.transfer_id], offset, length, again)
 
     def source(self, transfer_id: int) -> BlockSource | None:
         """Where the bytes of a transfer are read from."""

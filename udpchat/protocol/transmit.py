@@ -19,6 +19,7 @@ from udpchat.config import (
 from udpchat.protocol.messages import OutgoingMessages
 from udpchat.protocol.outgoing import OutgoingTransfers
 from udpchat.protocol.path import Path
+from udpchat.protocol.watch import Cause, Watcher
 from udpchat.protocol.writer import DATA_OVERHEAD, MESSAGE_OVERHEAD, BlockSource, PacketWriter
 from udpchat.wire.codec import Message, Ping, Probe, encode_body
 from udpchat.wire.packets import PacketType
@@ -44,6 +45,7 @@ class Transmitter:
         self.failed: list[tuple[int, int]] = []  # transfer id, offset at which its source gave too little
         self.ping_due = False
         self.copies_sent = 0
+        self.watcher: Watcher | None = None
         self._writer = writer
         self._last_message: tuple[int, SentRun] | None = None  # deadline of its copy, what it carried
         self._pacing_deadline: int | None = None
@@ -70,7 +72,10 @@ class Transmitter:
 
     def on_moved(self) -> None:
         """The peer speaks from another address: what went to the old one is sent again, and holds no window."""
-        for run in self.recovery.give_up_in_flight():
+        lost = self.recovery.give_up_in_flight()
+        if lost and self.watcher is not None:
+            self.watcher.on_lost(lost)
+        for run in lost:
             match run.kind:
                 case Kind.DATA:
                     self.transfers.on_lost(run)
@@ -110,6 +115,8 @@ class Transmitter:
                 self._follow_mtu()
 
     def _on_lost(self, lost: list[SentRun]) -> None:
+        if lost and self.watcher is not None:
+            self.watcher.on_lost(lost)
         for run in lost:
             match run.kind:
                 case Kind.DATA:
@@ -148,8 +155,10 @@ class Transmitter:
         if path.is_validated:  # a probe is larger than the budget that was looked at
             yield from self._mtu_probe(now)
 
-    def _record(self, run: SentRun, now: int) -> None:
+    def _record(self, run: SentRun, now: int, cause: Cause = Cause.FIRST) -> None:
         self.recovery.on_sent(run, now)
+        if self.watcher is not None:
+            self.watcher.on_sent(run, cause)
 
     def _probe_timeout_packets(self, now: int) -> Iterator[Sent]:
         """The peer is silent: send what it misses most, or a PING, although the window may be full."""
@@ -161,21 +170,21 @@ class Transmitter:
         while recovery.probes_due > 0:
             recovery.probes_due -= 1
             run = chosen.pop(0) if chosen else None
-            sent = self._again(run.part(run.first, run.first + 1), now) if run is not None else None
+            sent = self._again(run.part(run.first, run.first + 1), now, Cause.PROBE) if run is not None else None
             yield sent if sent is not None else self._ping(now)
 
-    def _again(self, run: SentRun, now: int) -> Sent | None:
+    def _again(self, run: SentRun, now: int, cause: Cause) -> Sent | None:
         """One packet with content of another, under a new number, small enough for any path (RFC 8899 section 4.3)."""
         if run.kind is Kind.MESSAGE:
             content = self.messages.channels[run.stream].peek(
                 run.offset, min(run.length, BASE_DATAGRAM - MESSAGE_OVERHEAD)
             )
-            return self._message(run.stream, run.offset, content, now, copy=True) if content else None
+            return self._message(run.stream, run.offset, content, now, cause) if content else None
         source = self.transfers.source(run.stream)
         if source is None:
             return None
         length = min(run.length, BASE_DATAGRAM - DATA_OVERHEAD)
-        return self._burst(run.stream, source, run.offset, length, length, now, copy=True)
+        return self._burst(run.stream, source, run.offset, length, length, now, cause)
 
     def _messages(self, channel: int, now: int) -> Iterator[Sent]:
         messages, recovery, size = self.messages, self.recovery, self.mtu.datagram_size
@@ -184,14 +193,15 @@ class Transmitter:
             fragment = messages.next_fragment(channel, size - MESSAGE_OVERHEAD)
             if fragment is None:
                 return
-            yield self._message(channel, *fragment, now)
+            offset, content, again = fragment
+            yield self._message(channel, offset, content, now, Cause.RETRANSMISSION if again else Cause.FIRST)
 
-    def _message(self, channel: int, offset: int, data: bytes | memoryview, now: int, *, copy: bool = False) -> Sent:
+    def _message(self, channel: int, offset: int, data: bytes | memoryview, now: int, cause: Cause) -> Sent:
         number, view = self._writer.packet(PacketType.MSG, Message(channel, offset), data)
         size = len(view)
-        run = SentRun(number, 1, now, size, size, Kind.MESSAGE, channel, offset, len(data), len(data), copy=copy)
-        self._record(run, now)
-        if copy:
+        run = SentRun(number, 1, now, size, size, Kind.MESSAGE, channel, offset, len(data), len(data))
+        self._record(run, now, cause)
+        if cause in (Cause.PROBE, Cause.COPY):
             self.copies_sent += 1
             self._last_message = None
         elif channel == 0:
@@ -204,7 +214,7 @@ class Transmitter:
             return
         run = self._last_message[1]
         self._last_message = None
-        if (sent := self._again(run, now)) is not None:
+        if (sent := self._again(run, now, Cause.COPY)) is not None:
             yield sent
 
     def _ping(self, now: int) -> Sent:
@@ -237,7 +247,8 @@ class Transmitter:
             run = transfers.next_run(chunk, packets)
             if run is None:
                 break
-            sent = self._burst(run.transfer_id, run.source, run.offset, run.length, chunk, now)
+            cause = Cause.RETRANSMISSION if run.again else Cause.FIRST
+            sent = self._burst(run.transfer_id, run.source, run.offset, run.length, chunk, now, cause)
             if sent is None:
                 continue
             self._last_message = None
@@ -252,8 +263,7 @@ class Transmitter:
         length: int,
         chunk: int,
         now: int,
-        *,
-        copy: bool = False,
+        cause: Cause,
     ) -> Sent | None:
         burst = self._writer.data_burst(source, transfer_id, offset, length, chunk)
         if burst is None:
@@ -275,8 +285,8 @@ class Transmitter:
                 offset,
                 length,
                 chunk,
-                copy=copy,
             ),
             now,
+            cause,
         )
         return view, stride
