@@ -11,19 +11,19 @@ from struct import Struct
 from zlib import crc32
 
 from udpchat.crypto.keys import Octets
-from udpchat.crypto.protection import TRAILER_SIZE, openable, require_room
+from udpchat.crypto.protection import SHAPES_KEPT, TRAILER_SIZE, burst_shape, openable, require_room
 from udpchat.errors import AuthenticationError, UsageError
 
 _CHECKSUM_SHIFT = 8 * (TRAILER_SIZE - 4)  # bits of zero below the CRC in a trailer
 _TRAILER = Struct(">IQI")  # the CRC, and the zero bytes as two numbers
-_SHAPES_KEPT = 128  # bursts of so many shapes have their trailers unpacked by a ready-made Struct
+_PADDING = bytes(TRAILER_SIZE - 4)
 
 
-@lru_cache(maxsize=_SHAPES_KEPT)
+@lru_cache(maxsize=SHAPES_KEPT)
 def _trailers(count: int, stride: int, last_size: int) -> Struct:
-    """All trailers of a burst at once: three numbers for each packet."""
-    full = f"{stride - TRAILER_SIZE}xIQI" * (count - 1)
-    return Struct(f">{full}{last_size - TRAILER_SIZE}xIQI")
+    """All trailers of a burst at once: the CRC and the zero bytes of each packet."""
+    full = f"{stride - TRAILER_SIZE}xI12s" * (count - 1)
+    return Struct(f">{full}{last_size - TRAILER_SIZE}xI12s")
 
 
 def checksum_trailer(clear_and_body: Octets) -> bytes:
@@ -98,18 +98,11 @@ class PlainProtection:
         require_room(count, chunk_size, last_chunk_size, stride, clear_size)
         if (count - 1) * stride + clear_size + last_chunk_size + TRAILER_SIZE > len(buffer):
             raise ValueError("the buffer is too small for the burst")
+        shape = burst_shape(count, stride, clear_size, chunk_size, last_chunk_size)
         put_trailer = _TRAILER.pack_into
-        packet = chunk = 0
-        size = chunk_size
-        for remaining in range(count - 1, -1, -1):
-            if not remaining:
-                size = last_chunk_size
-            body = packet + clear_size
-            trailer = body + size
-            buffer[body:trailer] = plain[chunk : chunk + size]
-            put_trailer(buffer, trailer, crc32(buffer[packet:trailer]), 0, 0)
-            packet += stride
-            chunk += size
+        for body, chunk, covered in zip(shape.bodies, shape.chunks, shape.covered, strict=True):
+            buffer[body] = plain[chunk]
+            put_trailer(buffer, covered.stop, crc32(buffer[covered]), 0, 0)
 
     def open_burst(
         self,
@@ -130,17 +123,15 @@ class PlainProtection:
             return 0
         if (count - 1) * stride + last_size > len(buffer):
             raise ValueError("the buffer is shorter than the burst")
+        overhead = clear_size + TRAILER_SIZE
+        shape = burst_shape(count, stride, clear_size, stride - overhead if count > 1 else 0, last_size - overhead)
         trailers = _trailers(count, stride, last_size).unpack_from(buffer)
-        packet = chunk = 0
-        length = stride - TRAILER_SIZE
-        for index, expected in enumerate(trailers[::3]):
-            if index == count - 1:
-                length = last_size - TRAILER_SIZE
-            trailer = packet + length
-            if crc32(buffer[packet:trailer]) != expected or trailers[3 * index + 1] or trailers[3 * index + 2]:
-                return index
-            chunk_end = chunk + length - clear_size
-            out[chunk:chunk_end] = buffer[packet + clear_size : trailer]
-            chunk = chunk_end
-            packet += stride
-        return count
+        checksums = map(crc32, map(buffer.__getitem__, shape.covered))
+        good = 0
+        for checksum, expected, padding in zip(checksums, trailers[::2], trailers[1::2], strict=True):
+            if checksum != expected or padding != _PADDING:
+                break
+            good += 1
+        for body, chunk in zip(shape.bodies[:good], shape.chunks, strict=False):
+            out[chunk] = buffer[body]
+        return good

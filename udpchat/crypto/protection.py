@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from functools import lru_cache
+from typing import Final, NamedTuple, Protocol
 
 from udpchat.crypto.keylog import Direction
 from udpchat.crypto.keys import Octets
 from udpchat.errors import UsageError
 
 TRAILER_SIZE: Final = 16  # bytes behind the body: the AEAD tag, or a checksum and zero bytes
+
+SHAPES_KEPT: Final = 128  # bursts of so many shapes find their slices ready-made
 
 OnKey = Callable[[Direction, int, bytes, bytes], None]  # direction, epoch, key, iv
 
@@ -88,6 +91,36 @@ class Protection(Protocol):
         A burst of one may have any stride. Bodies go to out end to end. Returns how many are good, from the first on;
         it stops at the first that is not. What stands behind may still open by open_into.
         """
+
+
+class BurstShape(NamedTuple):
+    """Where the parts of each packet of a burst lie: slices made once, since making them costs as much as their use.
+
+    clear: the clear parts. covered: clear part and body, what a checksum is over. sealed: body and trailer. bodies: in
+    the datagrams; chunks: the same end to end.
+    """
+
+    clear: tuple[slice, ...]
+    covered: tuple[slice, ...]
+    sealed: tuple[slice, ...]
+    bodies: tuple[slice, ...]
+    chunks: tuple[slice, ...]
+
+
+@lru_cache(maxsize=SHAPES_KEPT)
+def burst_shape(count: int, stride: int, clear_size: int, body_size: int, last_body_size: int) -> BurstShape:
+    """The shape of count packets, one every stride bytes; all bodies but the last have body_size bytes."""
+    sizes = [body_size] * (count - 1) + [last_body_size]
+    starts = [stride * index for index in range(count)]
+    bodies = [(start + clear_size, start + clear_size + size) for start, size in zip(starts, sizes, strict=True)]
+    chunks = [(body_size * index, body_size * index + size) for index, size in enumerate(sizes)]
+    return BurstShape(
+        clear=tuple(slice(start, start + clear_size) for start in starts),
+        covered=tuple(slice(start, stop) for start, (_, stop) in zip(starts, bodies, strict=True)),
+        sealed=tuple(slice(begin, stop + TRAILER_SIZE) for begin, stop in bodies),
+        bodies=tuple(slice(*body) for body in bodies),
+        chunks=tuple(slice(*chunk) for chunk in chunks),
+    )
 
 
 def require_room(count: int, chunk_size: int, last_chunk_size: int, stride: int, clear_size: int) -> None:

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from udpchat.crypto.keylog import Direction
 from udpchat.crypto.keys import Octets
 from udpchat.crypto.plain import PlainProtection, checksum_trailer
-from udpchat.crypto.protection import TRAILER_SIZE, OnKey, Protection, openable, require_room
+from udpchat.crypto.protection import TRAILER_SIZE, OnKey, Protection, burst_shape, openable, require_room
 from udpchat.crypto.traffic_keys import DirectionKey, Epoch
 from udpchat.errors import AuthenticationError, UsageError
 
@@ -145,26 +145,10 @@ class SealedProtection:
         """Seal count packets in place."""
         require_room(count, chunk_size, last_chunk_size, stride, clear_size)
         encrypt_into, iv = self._send.key.encrypt_into, self._send.key.iv_number
-        last = first_packet_number + count - 1
-        sealed_size = chunk_size + TRAILER_SIZE
-        packet = chunk = 0
-        for number in range(first_packet_number, last):
-            body = packet + clear_size
-            encrypt_into(
-                (iv ^ number).to_bytes(12, "big"),
-                plain[chunk : chunk + chunk_size],
-                buffer[packet:body],
-                buffer[body : body + sealed_size],
-            )
-            packet += stride
-            chunk += chunk_size
-        body = packet + clear_size
-        encrypt_into(
-            (iv ^ last).to_bytes(12, "big"),
-            plain[chunk : chunk + last_chunk_size],
-            buffer[packet:body],
-            buffer[body : body + last_chunk_size + TRAILER_SIZE],
-        )
+        shape = burst_shape(count, stride, clear_size, chunk_size, last_chunk_size)
+        numbers = range(first_packet_number, first_packet_number + count)
+        for number, chunk, clear, sealed in zip(numbers, shape.chunks, shape.clear, shape.sealed, strict=True):
+            encrypt_into((iv ^ number).to_bytes(12, "big"), plain[chunk], buffer[clear], buffer[sealed])
         self.packets_sealed += count
 
     def open_burst(
@@ -185,33 +169,15 @@ class SealedProtection:
             return 0
         if epoch is self._previous and first_packet_number + count > self._epoch_start:
             count, last_size = self._epoch_start - first_packet_number, stride  # here the next epoch starts
-        if count == 1:
-            stride = last_size  # a lone datagram comes with any stride, or none
+        overhead = clear_size + TRAILER_SIZE
+        shape = burst_shape(count, stride, clear_size, stride - overhead if count > 1 else 0, last_size - overhead)
         decrypt_into, iv = epoch.key.decrypt_into, epoch.key.iv_number
-        last = first_packet_number + count - 1
-        body_size = stride - clear_size - TRAILER_SIZE
-        packet = chunk = 0
+        numbers = range(first_packet_number, first_packet_number + count)
+        opened = 0
         with suppress(InvalidTag):
-            for number in range(first_packet_number, last):
-                body = packet + clear_size
-                end = packet + stride
-                decrypt_into(
-                    (iv ^ number).to_bytes(12, "big"),
-                    buffer[body:end],
-                    buffer[packet:body],
-                    out[chunk : chunk + body_size],
-                )
-                packet = end
-                chunk += body_size
-            body, end = packet + clear_size, packet + last_size
-            decrypt_into(
-                (iv ^ last).to_bytes(12, "big"),
-                buffer[body:end],
-                buffer[packet:body],
-                out[chunk : chunk + last_size - clear_size - TRAILER_SIZE],
-            )
-            packet += stride
-        opened = packet // stride
+            for number, sealed, clear, chunk in zip(numbers, shape.sealed, shape.clear, shape.chunks, strict=True):
+                decrypt_into((iv ^ number).to_bytes(12, "big"), buffer[sealed], buffer[clear], out[chunk])
+                opened += 1
         if opened and epoch is self._next:
             self._advance(first_packet_number)
         return opened

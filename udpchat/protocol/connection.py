@@ -17,7 +17,7 @@ from udpchat.protocol.events import AddressChanged, ConnectionClosed, Connection
 from udpchat.protocol.path import Path
 from udpchat.protocol.receive import Receiver
 from udpchat.protocol.transmit import Transmitter
-from udpchat.protocol.writer import DATA_CLEAR_SIZE, DATA_OVERHEAD, BlockSource, PacketWriter
+from udpchat.protocol.writer import DATA_CLEAR_SIZE, DATA_OVERHEAD, KEY_PHASE, BlockSource, PacketWriter
 from udpchat.wire.codec import (
     Ack,
     Challenge,
@@ -31,7 +31,7 @@ from udpchat.wire.codec import (
     encode_body,
 )
 from udpchat.wire.hot import DataRun, unpack_data_run
-from udpchat.wire.packets import TRAILER_SIZE, Flag, PacketType
+from udpchat.wire.packets import TRAILER_SIZE, PacketType
 from udpchat.wire.records import Record, encode_record
 
 MAX_REASON = 500  # bytes of the reason in CLOSE
@@ -187,7 +187,7 @@ class Connection:
             drops["duplicate"] += 1
         else:
             out = scratch[: len(packet.sealed) - TRAILER_SIZE]
-            phase = 1 if header.flags & Flag.KEY_PHASE else 0
+            phase = 1 if header.flags & KEY_PHASE else 0
             self._protection.open_into(header.packet_number, phase, packet.sealed, packet.associated, out)
             return out
         return None
@@ -233,7 +233,7 @@ class Connection:
         out = self._scratch[:length]
         opened = self._protection.open_burst(
             run.first_packet_number,
-            1 if run.flags & Flag.KEY_PHASE else 0,
+            1 if run.flags & KEY_PHASE else 0,
             run.count,
             burst.data,
             burst.segment_size,

@@ -13,6 +13,10 @@ from udpchat.wire.packets import TRAILER_SIZE, Flag, PacketType
 
 DATA_CLEAR_SIZE = 36  # bytes of header and clear part of a DATA packet
 DATA_OVERHEAD = DATA_CLEAR_SIZE + TRAILER_SIZE  # bytes of a DATA datagram that are not file bytes
+# As plain numbers: the flags of an IntFlag take microseconds to combine, and this is done for each burst.
+_FROM_SERVER = int(Flag.FROM_SERVER)
+_KIND = int(Flag.FROM_SERVER | Flag.SEALED)
+KEY_PHASE = int(Flag.KEY_PHASE)
 MESSAGE_OVERHEAD = 33 + TRAILER_SIZE  # the same of a MSG datagram
 
 
@@ -36,17 +40,17 @@ class PacketWriter:
         self.numbers = numbers
         self._connection_id = connection_id
         self._protection = protection
-        self._base_flags = flags
+        self._base_flags = int(flags)
         self._buffer = buffer
         self._scratch = memoryview(bytearray(MAX_BURST))
 
     @property
     def _flags(self) -> int:
-        return self._base_flags | (Flag.KEY_PHASE if self._protection.key_phase else 0)
+        return self._base_flags | (KEY_PHASE if self._protection.key_phase else 0)
 
     def is_from_peer(self, flags: int) -> bool:
         """True when a packet with these flags was sent by the other end, in the mode of this connection."""
-        return (flags ^ self._base_flags) & (Flag.FROM_SERVER | Flag.SEALED) == Flag.FROM_SERVER
+        return (flags ^ self._base_flags) & _KIND == _FROM_SERVER
 
     def packet(
         self, packet_type: PacketType, clear: Clear | None, body: bytes | bytearray | memoryview
