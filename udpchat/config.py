@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from udpchat.errors import UsageError
+
 MICROSECOND: Final = 1
 MILLISECOND: Final = 1_000
 SECOND: Final = 1_000_000
@@ -54,6 +56,9 @@ MAX_KEPT_RANGES: Final = 256  # at the receiver; above it the floor rises
 SKIP_INTERVAL: Final = 256  # at most one packet number in so many is skipped, against optimistic ACKs
 INITIAL_WINDOW_PACKETS: Final = 10  # congestion window at the start (RFC 9002 section 7.2)
 MINIMUM_WINDOW_PACKETS: Final = 2  # RFC 9002 section 7.2
+ARQ_SCHEMES: Final = ("selective-repeat", "go-back-n", "stop-and-wait")  # of file data; all else is selective repeat
+CONTROLLERS: Final = ("bbr", "cubic", "newreno", "fixed")
+MAX_WINDOW_PACKETS: Final = 4_096  # that a user may ask for: twice the packets of 20 ms at 1 Gbit/s
 REKEY_PACKETS: Final = 2**20  # packets under one key
 REKEY_INTERVAL: Final = 3_600 * SECOND  # age of a key
 
@@ -92,7 +97,8 @@ class Config:
 
     max_datagram: largest datagram we try and take [bytes].
     transfer_credit, sync_interval: bytes of a transfer ahead of the durable ones, and between two calls of fdatasync.
-    congestion: "bbr", "newreno" or "cubic".
+    congestion: one of CONTROLLERS. arq: one of ARQ_SCHEMES, for what this end sends of files.
+    window: packets of file data in flight at most; 0 is as many as congestion control says, 10 when that is "fixed".
     plaintext: sessions are not sealed; both ends must say so.
     idle_timeout, keep_alive, half_open_timeout, handshake_timeout: [us].
     receive_window: largest window of one connection [bytes]; server_window: of all together.
@@ -100,6 +106,8 @@ class Config:
 
     max_datagram: int = MAX_DATAGRAM_IPV4
     congestion: str = "bbr"
+    arq: str = "selective-repeat"
+    window: int = 0
     plaintext: bool = False
     portable: bool = False  # one datagram a system call, as on systems without offload
     idle_timeout: int = IDLE_TIMEOUT
@@ -124,3 +132,17 @@ class Config:
     max_remembered_messages: int = 512  # of one client, to answer a repeated SAY
     max_used_tokens: int = 65_536  # address tokens remembered as used
     max_lines: int = 10_000  # of the room kept in memory until the database takes them
+
+    def __post_init__(self) -> None:
+        """Refuse names that nothing has. UsageError."""
+        check_sending(self.arq, self.congestion, self.window)
+
+
+def check_sending(arq: str, congestion: str, window: int) -> None:
+    """Whether files can be sent this way; UsageError says what there is instead. window: packets."""
+    if arq not in ARQ_SCHEMES:
+        raise UsageError(f"no ARQ scheme is called {arq!r}; there are {', '.join(ARQ_SCHEMES)}")
+    if congestion not in CONTROLLERS:
+        raise UsageError(f"no congestion control is called {congestion!r}; there are {', '.join(CONTROLLERS)}")
+    if not 0 <= window <= MAX_WINDOW_PACKETS:
+        raise UsageError(f"a window has at most {MAX_WINDOW_PACKETS} packets (0: as many as congestion control says)")

@@ -9,7 +9,8 @@ UdpchatError
 │   └── ServerKeyError      the server's key is not the one that is trusted
 ├── RefusedError            the other end said no to a request: carries its code and its words
 ├── ConnectionLostError     the connection ended while something was waiting for it
-└── StorageError            the disk said no: full, unreadable, damaged
+├── StorageError            the disk said no: full, unreadable, damaged
+└── CaptureError            a file that is no capture, or a damaged one: told to the user
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class ErrorCode(IntEnum):
     SOURCE_CHANGED = 72  # the file changed while it was being sent
     INCOMPLETE = 73  # bytes of the file are missing
     TOO_MANY_TRANSFERS = 74
+    TUNING_NOT_ALLOWED = 75  # a scheme, congestion control or window that is not taken, or not now
 
 
 class UdpchatError(Exception):
@@ -127,3 +129,7 @@ class StorageError(UdpchatError):
         super().__init__(text)
         self.code = code
         self.text = text
+
+
+class CaptureError(UdpchatError):
+    """A file is no capture, is damaged, or holds nothing of use; the message is fit for the user."""

@@ -70,4 +70,5 @@ def test_probes_that_are_lost_by_chance_do_not_end_the_search() -> None:
     for seed in range(10):
         world, (anna,) = open_shop("anna", link=link(loss=0.2), seed=seed)
         put(world, anna, bytes(200_000))
+        world.network.run_for(5 * SECOND)
         assert connection(anna).transmitter.mtu.datagram_size >= 1_400

@@ -65,7 +65,7 @@ def _repair_time(seed: int) -> int:
     world.network.connect(anna.address, SERVER, replace(clean, blackouts=((start, MILLISECOND),)), clean)
     world.do(lambda: client(anna).chat.say("hello"))
     world.run_until(lambda: bool(ben.told(LineSaid)), 2)
-    assert connection(anna).transmitter.copies_sent >= 1
+    assert connection(anna).transmitter.copies.sent >= 1
     return world.network.now - start
 
 

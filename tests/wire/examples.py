@@ -295,6 +295,14 @@ RECORDS: list[tuple[records.Record, str]] = [
         "66666666666666666666666666666666000000000000000964646464646464646464646464646464 "
         "03616e6e0005612e747874 ",
     ),
+    (
+        records.Tune(window=8, arq="go-back-n", congestion="fixed"),
+        "00000014 2c 00000009 00000008 09676f2d6261636b2d6e 056669786564 ",
+    ),
+    (
+        records.Tuned(window=0, arq="stop-and-wait", congestion="bbr"),
+        "00000016 2d 00000009 00000000 0d73746f702d616e642d77616974 03626272 ",
+    ),
 ]
 
 

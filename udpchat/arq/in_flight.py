@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain
 
 
 class Kind(IntEnum):
@@ -23,7 +24,7 @@ class SentRun:
 
     first, count: packet numbers. size: bytes of each datagram but the last, last_size of that.
     stream: transfer id (DATA) or channel (MESSAGE). offset, length: its bytes, chunk in each packet but the last.
-    app_limited: there was nothing more to send.
+    app_limited: there was nothing more to send. is_timed: one packet that only its own timer finds lost.
     """
 
     first: int
@@ -37,6 +38,7 @@ class SentRun:
     length: int = 0
     chunk: int = 0
     app_limited: bool = False
+    is_timed: bool = False
 
     @property
     def stop(self) -> int:
@@ -66,30 +68,40 @@ class SentRun:
             self.length - at if is_tail else (stop - start) * self.chunk,
             self.chunk,
             self.app_limited,
+            self.is_timed,
         )
 
 
 class InFlight:
-    """Sent runs in the order of their packet numbers; splits a run that is acknowledged in part."""
+    """Sent runs in the order of their packet numbers; splits a run that is acknowledged in part.
 
-    __slots__ = ("_firsts", "_runs", "bytes_in_flight")
+    timed: the packet that only its own timer finds lost; it has no place in the order, and the next one displaces it.
+    """
+
+    __slots__ = ("_firsts", "_runs", "bytes_in_flight", "timed")
 
     def __init__(self) -> None:
         self._firsts: list[int] = []
         self._runs: list[SentRun] = []
         self.bytes_in_flight = 0  # of datagrams; path MTU probes do not count
+        self.timed: SentRun | None = None
 
     def __bool__(self) -> bool:
-        return bool(self._runs)
+        return bool(self._runs) or self.timed is not None
 
     def __len__(self) -> int:
-        return len(self._runs)
+        return len(self._runs) + (self.timed is not None)
 
     def __iter__(self) -> Iterator[SentRun]:
-        return iter(self._runs)
+        return iter(self._runs) if self.timed is None else chain([self.timed], self._runs)
 
     def add(self, run: SentRun) -> None:
-        """Append a run; its numbers are above all others."""
+        """Append a run; its numbers are above all others, but for those of a timed packet."""
+        if run.is_timed:
+            self.take_timed()
+            self.timed = run
+            self.bytes_in_flight += run.total_size
+            return
         self._firsts.append(run.first)
         self._runs.append(run)
         if run.kind is not Kind.PROBE:
@@ -97,6 +109,8 @@ class InFlight:
 
     def take(self, start: int, stop: int) -> list[SentRun]:
         """Remove and return the packets numbered start to stop - 1 that are here."""
+        if self.timed is not None and start <= self.timed.first < stop:
+            return [*self.take_timed(), *self.take(start, stop)]
         firsts, runs = self._firsts, self._runs
         if not firsts or stop <= firsts[0]:
             return []
@@ -121,12 +135,21 @@ class InFlight:
 
     def take_all(self) -> list[SentRun]:
         """Remove and return everything."""
-        return self.take(0, self._runs[-1].stop) if self._runs else []
+        timed = self.take_timed()
+        return timed + self.take(0, self._runs[-1].stop) if self._runs else timed
+
+    def take_timed(self) -> list[SentRun]:
+        """Remove and return the timed packet."""
+        if self.timed is None:
+            return []
+        timed, self.timed = self.timed, None
+        self.bytes_in_flight -= timed.total_size
+        return [timed]
 
     def oldest(self) -> SentRun | None:
-        """The run with the lowest packet numbers."""
+        """The run with the lowest packet numbers, without the timed one."""
         return self._runs[0] if self._runs else None
 
     def newest(self) -> SentRun | None:
-        """The run with the highest packet numbers."""
+        """The run with the highest packet numbers, without the timed one."""
         return self._runs[-1] if self._runs else None

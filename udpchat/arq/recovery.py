@@ -26,6 +26,7 @@ from udpchat.errors import ErrorCode, ProtocolViolationError
 
 PERSISTENT_CONGESTION = 3  # probe timeouts that a stretch without a survivor must span (RFC 9002 section 7.6)
 MAX_BACKOFF = 10  # doublings of the probe timeout
+STEADY_TIMEOUTS = 4  # of stop-and-wait in a row, with the constant timer of the textbooks, before it is backed off
 WRAP = 2**32  # of the receiver's clock in ACK
 
 
@@ -231,8 +232,26 @@ class Recovery:
         """Silence after which the peer is asked, backed off (RFC 9002 section 6.2.1) [us]."""
         return min(self.rtt.probe_timeout(MAX_ACK_DELAY) << min(self._backoff, MAX_BACKOFF), MAX_PROBE_INTERVAL)
 
+    def wait_timeout(self) -> int:
+        """Silence after which a packet of stop-and-wait is lost [us].
+
+        RFC 6298 section 2 without its least second; ACKs of single packets are not held back, so no ack delay is added.
+        Every packet has a number of its own, so every ACK is a sample, and the timer follows a path that grows longer
+        without back-off: only one that is dead is asked less and less.
+        """
+        doublings = min(max(0, self._backoff - STEADY_TIMEOUTS), MAX_BACKOFF)
+        return min(self.rtt.probe_timeout(0) << doublings, MAX_PROBE_INTERVAL)
+
     def next_timeout(self) -> int | None:
         """When `on_timeout` is to be called."""
+        deadline = self._next_shared_timeout()
+        if (timed := self.in_flight.timed) is None:
+            return deadline
+        own = timed.sent_at + self.wait_timeout()
+        return own if deadline is None else min(own, deadline)
+
+    def _next_shared_timeout(self) -> int | None:
+        """The timer of all packets that have none of their own."""
         if (deadline := self._loss_deadline()) is not None:
             return deadline
         newest = self.in_flight.newest()
@@ -242,15 +261,18 @@ class Recovery:
 
     def on_timeout(self, now: int) -> Outcome:
         """Declare late packets lost, or ask for probes; a call that comes early does nothing."""
+        timed = self.in_flight.timed
+        if timed is not None and now >= timed.sent_at + self.wait_timeout():
+            self._backoff += 1
+            lost = self.in_flight.take_timed()
+            self._remember_lost(lost)
+            self._on_timer_loss(lost, now)
+            return Outcome(lost=lost)
         if (deadline := self._loss_deadline()) is not None:
             if now < deadline:
                 return Outcome()
             lost = self._find_lost(now)
-            counted = [run for run in lost if run.kind is not Kind.PROBE]
-            if counted:
-                size, sent_at = sum(run.total_size for run in counted), counted[-1].sent_at
-                self.controller.on_loss(size, sent_at, now, persistent=False)
-                self.pacer.set_rate(self.controller.pacing_rate, now)
+            self._on_timer_loss(lost, now)
             return Outcome(lost=lost)
         newest = self.in_flight.newest()
         if newest is not None and not self.probes_due and now >= newest.sent_at + self.probe_timeout():
@@ -259,12 +281,24 @@ class Recovery:
             self.counters.probe_timeouts += 1
         return Outcome()
 
+    def _on_timer_loss(self, lost: list[SentRun], now: int) -> None:
+        counted = [run for run in lost if run.kind is not Kind.PROBE]
+        if counted:
+            size, sent_at = sum(run.total_size for run in counted), counted[-1].sent_at
+            self.controller.on_loss(size, sent_at, now, persistent=False)
+            self.pacer.set_rate(self.controller.pacing_rate, now)
+
     def give_up_in_flight(self) -> list[SentRun]:
         """All that is in flight went to an address that is no longer the peer's; that says nothing about the rate."""
         lost = self.in_flight.take_all()
         self._backoff = self.probes_due = 0
         self._remember_lost(lost)
         return lost
+
+    def use(self, controller: CongestionController, now: int) -> None:
+        """Let another controller decide from now on; what is in flight stays counted."""
+        self.controller = controller
+        self.pacer.set_rate(controller.pacing_rate, now)
 
     def set_datagram_size(self, size: int) -> None:
         """Full datagrams have size bytes from now on."""

@@ -14,10 +14,21 @@ class SendTransfer:
     """One file one way.
 
     size: bytes of the file. limit: offset up to which the receiver takes bytes. present: runs (start, stop) of bytes
-    that the receiver holds already; they are not sent, and count as acknowledged.
+    that the receiver holds already; they are not sent, and count as acknowledged. fresh_from: what becomes of packets
+    with lower numbers means nothing any more, see `on_lost`.
     """
 
-    __slots__ = ("_done", "_limit", "_lost", "_next", "retransmitted_bytes", "sent_bytes", "size", "transfer_id")
+    __slots__ = (
+        "_done",
+        "_limit",
+        "_lost",
+        "_next",
+        "fresh_from",
+        "retransmitted_bytes",
+        "sent_bytes",
+        "size",
+        "transfer_id",
+    )
 
     def __init__(self, transfer_id: int, size: int, limit: int, present: Iterable[tuple[int, int]] = ()) -> None:
         if size < 0:
@@ -26,6 +37,7 @@ class SendTransfer:
         self.size = size
         self.sent_bytes = 0  # all that was handed out, retransmissions included
         self.retransmitted_bytes = 0
+        self.fresh_from = 0
         self._limit = min(limit, size)
         self._done = RangeSet((start, min(stop, size)) for start, stop in present if start < size)
         self._lost = RangeSet()
@@ -93,11 +105,15 @@ class SendTransfer:
         if self._lost:
             self._lost.remove(offset, stop)
 
-    def on_lost(self, offset: int, length: int) -> None:
-        """A packet with these bytes was lost: they are sent again, but for those that are acknowledged already."""
+    def on_lost(self, offset: int, length: int) -> bool:
+        """A packet with these bytes was lost: they are sent again, but for those that are acknowledged already.
+
+        True when all that was sent so far counts no more: the caller then raises `fresh_from`.
+        """
         stop = self._sent_stop(offset, length)
         for left, right in self._done.missing(offset, stop):
             self._lost.add(left, right)
+        return False
 
     def raise_limit(self, limit: int) -> None:
         """The receiver takes bytes up to this offset; a lower one than before is ignored."""
@@ -105,9 +121,12 @@ class SendTransfer:
 
     def _sent_stop(self, offset: int, length: int) -> int:
         stop = offset + length
-        if offset < 0 or length < 0 or stop > self._next:
+        if offset < 0 or length < 0 or stop > self._sent_end():
             raise UsageError(f"bytes {offset} to {stop} of transfer {self.transfer_id} were never sent")
         return stop
+
+    def _sent_end(self) -> int:
+        return self._next
 
 
 class _Turn:

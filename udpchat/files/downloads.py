@@ -39,8 +39,7 @@ class Downloads:
     def on_fetch(self, received: RecordReceived, session: Session, record: Fetch) -> None:
         """Find the file, open it, offer it."""
         connection_id = received.connection_id
-        running = sum(1 for key in self._downloads if key[0] == connection_id) + self._opening.get(connection_id, 0)
-        if running >= self._max_downloads:
+        if self._running(connection_id) >= self._max_downloads:
             self._desk.refuse(
                 received, ErrorCode.TOO_MANY_TRANSFERS, f"at most {self._max_downloads} downloads at once"
             )
@@ -50,6 +49,13 @@ class Downloads:
             FindFile(0, record.file_id, record.file_name),
             lambda result, _: self._on_found(received, session, record, result),
         )
+
+    def is_busy(self, connection_id: bytes) -> bool:
+        """Files are being sent on this connection, or are about to be."""
+        return self._running(connection_id) > 0
+
+    def _running(self, connection_id: bytes) -> int:
+        return sum(1 for key in self._downloads if key[0] == connection_id) + self._opening.get(connection_id, 0)
 
     def _on_found(
         self, received: RecordReceived, session: Session, record: Fetch, result: FileEntry | StorageError | None

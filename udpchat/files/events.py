@@ -46,6 +46,16 @@ class TransferFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SendingTuned:
+    """The server sends us files this way from now on. window: packets, 0 as many as congestion control says."""
+
+    request_id: int
+    arq: str
+    congestion: str
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a transfer of ours is, in bytes that the other end has (upload) or that we have (download)."""
 

@@ -8,18 +8,19 @@ from itertools import chain
 from udpchat.config import Config
 from udpchat.errors import ErrorCode, StorageError
 from udpchat.files.downloads import Downloads
+from udpchat.files.tuning import on_tune
 from udpchat.files.uploads import Uploads
 from udpchat.protocol.events import ConnectionClosed, ConnectionEvent, DataReceived, RecordReceived, SourceFailed
 from udpchat.protocol.ports import FileEntry, PartFailed
 from udpchat.protocol.ports import ListFiles as ListStored
 from udpchat.protocol.service import Desk
-from udpchat.wire.records import Cancel, Commit, Credit, Fetch, File, Finished, ListFiles, Open, Received
+from udpchat.wire.records import Cancel, Commit, Credit, Fetch, File, Finished, ListFiles, Open, Received, Tune
 
 
 class FileServer:
     """Files of a server. Everything needs a session."""
 
-    handles: frozenset[type] = frozenset({Open, Commit, Cancel, ListFiles, Fetch, Credit, Received})
+    handles: frozenset[type] = frozenset({Open, Commit, Cancel, ListFiles, Fetch, Credit, Received, Tune})
 
     def __init__(self, desk: Desk, config: Config) -> None:
         self._desk = desk
@@ -39,7 +40,7 @@ class FileServer:
                 self._uploads.on_closed(connection_id)
                 self._downloads.on_closed(connection_id)
 
-    def on_record(self, received: RecordReceived, now: int) -> None:  # noqa: ARG002 - the Service protocol
+    def on_record(self, received: RecordReceived, now: int) -> None:
         """A request."""
         session = self._desk.members.find(received.connection_id)
         if session is None:
@@ -61,6 +62,8 @@ class FileServer:
                     self._downloads.on_cancel(received.connection_id, record)
             case ListFiles():
                 self._on_list(received)
+            case Tune() as record:
+                on_tune(self._desk, received, record, now, is_sending=self._downloads.is_busy(received.connection_id))
 
     def on_part_failed(self, failed: PartFailed, now: int) -> None:  # noqa: ARG002 - called by the host
         """The disk refused bytes of an upload."""

@@ -11,6 +11,7 @@ from udpchat.arq.flow import ReceiveWindow, WindowBudget
 from udpchat.arq.mtu import PathMtu
 from udpchat.arq.numbers import PacketNumbers
 from udpchat.arq.recovery import Recovery
+from udpchat.arq.schemes import make_scheme
 from udpchat.config import BASE_DATAGRAM, INITIAL_RECEIVE_WINDOW, MAX_BURST, MAX_DATAGRAM_IPV6, Config
 from udpchat.crypto.keylog import Direction, format_line
 from udpchat.crypto.sealing import PlainProtection, Protection, SealedProtection
@@ -19,6 +20,7 @@ from udpchat.protocol.connection import Connection, Parts, State
 from udpchat.protocol.datagrams import Address
 from udpchat.protocol.events import ConnectionEvent
 from udpchat.protocol.messages import OutgoingMessages
+from udpchat.protocol.outgoing import OutgoingTransfers
 from udpchat.protocol.path import Path
 from udpchat.protocol.receive import Receiver
 from udpchat.protocol.transmit import Transmitter
@@ -69,14 +71,15 @@ def make_connection(shop: Workshop, agreement: Agreement, now: int, *, is_client
     numbers = PacketNumbers(shop.random_bytes)
     flags = (0 if is_client else Flag.FROM_SERVER) | (Flag.SEALED if agreement.secrets else 0)
     writer = PacketWriter(agreement.connection_id, flags, protection, numbers, shop.send_buffer)
-    controller = make_controller(config.congestion, BASE_DATAGRAM, now)
+    controller = make_controller(config.congestion, BASE_DATAGRAM, now, config.window)
     recovery = Recovery(controller, numbers, BASE_DATAGRAM, now)
     if agreement.rtt:
         recovery.rtt.add_sample(agreement.rtt, 0)
     is_ipv6 = ":" in agreement.address[0]
     ceiling = min(agreement.max_datagram, MAX_DATAGRAM_IPV6) if is_ipv6 else agreement.max_datagram
     messages = OutgoingMessages(config.max_send_queue, config.max_lists)
-    transmitter = Transmitter(writer, recovery, PathMtu(BASE_DATAGRAM, ceiling), messages, config.max_transfers)
+    transfers = OutgoingTransfers(config.max_transfers, make_scheme(config.arq, config.window))
+    transmitter = Transmitter(writer, recovery, PathMtu(BASE_DATAGRAM, ceiling), messages, transfers)
     window = ReceiveWindow(INITIAL_RECEIVE_WINDOW, config.receive_window, shop.budget)
     receiver = Receiver(agreement.connection_id, shop.events, window, config.max_transfers)
     if agreement.rtt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from udpchat.arq.in_flight import SentRun
+from udpchat.arq.schemes import SELECTIVE_REPEAT, Scheme
 from udpchat.arq.sender import SendTransfer, TransferScheduler
 from udpchat.errors import ErrorCode, RefusedError, UsageError
 from udpchat.protocol.writer import BlockSource
@@ -22,9 +23,10 @@ class NextRun:
 
 
 class OutgoingTransfers:
-    """Transfers that are being sent on one connection, served fairly."""
+    """Transfers that are being sent on one connection, served fairly. scheme: how those that start now are repeated."""
 
-    def __init__(self, max_transfers: int) -> None:
+    def __init__(self, max_transfers: int, scheme: Scheme = SELECTIVE_REPEAT) -> None:
+        self.scheme = scheme
         self._max_transfers = max_transfers
         self._scheduler = TransferScheduler()
         self._sources: dict[int, BlockSource] = {}
@@ -46,7 +48,7 @@ class OutgoingTransfers:
             raise UsageError(f"transfer {transfer_id} is being sent already")
         if len(self._sources) >= self._max_transfers:
             raise RefusedError(ErrorCode.TOO_MANY_TRANSFERS, f"{self._max_transfers} transfers are running; try later")
-        transfer = SendTransfer(transfer_id, size, limit, present)
+        transfer = self.scheme.transfer(transfer_id, size, limit, present)
         self._sources[transfer_id] = source
         self._scheduler.add(transfer)
         if transfer.is_sent:
@@ -72,6 +74,11 @@ class OutgoingTransfers:
         """There are bytes that may be sent now, as far as credit goes."""
         return self._scheduler.has_work
 
+    @property
+    def is_ending(self) -> bool:
+        """All was sent at least once, and what is missing is repeated selectively: the end game."""
+        return self.scheme.is_selective and all(transfer.is_sent for transfer in self._scheduler)
+
     def next_run(self, chunk: int, max_chunks: int) -> NextRun | None:
         """The bytes to send next: at most max_chunks packets of chunk bytes."""
         if (run := self._scheduler.next_run(chunk, max_chunks)) is None:
@@ -88,15 +95,16 @@ class OutgoingTransfers:
     def on_acked(self, run: SentRun) -> None:
         """The peer has these bytes."""
         transfer = self._scheduler.find(run.stream)
-        if transfer is not None:
+        if transfer is not None and run.first >= transfer.fresh_from:
             transfer.on_acked(run.offset, run.length)
             if transfer.is_complete:
                 self.stop(run.stream)
 
-    def on_lost(self, run: SentRun) -> None:
-        """These bytes must be sent again, unless the peer got them otherwise."""
-        if (transfer := self._scheduler.find(run.stream)) is not None:
-            transfer.on_lost(run.offset, run.length)
+    def on_lost(self, run: SentRun, next_number: int) -> None:
+        """These bytes must be sent again, unless the peer got them otherwise. next_number: of the next packet."""
+        transfer = self._scheduler.find(run.stream)
+        if transfer is not None and run.first >= transfer.fresh_from and transfer.on_lost(run.offset, run.length):
+            transfer.fresh_from = next_number
 
     def take_sent(self) -> list[int]:
         """Ids of the transfers whose last byte was sent for the first time since the last call."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from udpchat.arq.congestion import make_controller
 from udpchat.arq.in_flight import Kind, SentRun
 from udpchat.arq.mtu import PathMtu
 from udpchat.arq.recovery import AckReport, Outcome, Recovery
+from udpchat.arq.schemes import make_scheme
 from udpchat.config import (
     BASE_DATAGRAM,
     CHANNEL_COUNT,
     INITIAL_RECEIVE_WINDOW,
     MAX_BURST,
     MAX_BURST_SEGMENTS,
-    MILLISECOND,
 )
+from udpchat.protocol.copies import Copies
 from udpchat.protocol.messages import OutgoingMessages
 from udpchat.protocol.outgoing import OutgoingTransfers
 from udpchat.protocol.path import Path
@@ -25,7 +27,6 @@ from udpchat.wire.codec import Message, Ping, Probe, encode_body
 from udpchat.wire.packets import PacketType
 
 MESSAGE_RESERVE = 8  # datagrams by which control and chat may overdraw the congestion window
-MINIMUM_COPY_DELAY = 5 * MILLISECOND  # before a chat packet that nothing follows is sent once more
 HEADER_AND_TRAILER = 40  # bytes
 
 Sent = tuple[memoryview, int]  # datagrams one after another, bytes of each
@@ -35,19 +36,23 @@ class Transmitter:
     """Sends messages before file bytes, file bytes as the windows and the pacer allow, and repeats what is lost."""
 
     def __init__(
-        self, writer: PacketWriter, recovery: Recovery, mtu: PathMtu, messages: OutgoingMessages, max_transfers: int
+        self,
+        writer: PacketWriter,
+        recovery: Recovery,
+        mtu: PathMtu,
+        messages: OutgoingMessages,
+        transfers: OutgoingTransfers,
     ) -> None:
         self.recovery = recovery
         self.mtu = mtu
         self.messages = messages
-        self.transfers = OutgoingTransfers(max_transfers)
+        self.transfers = transfers
         self.peer_window = INITIAL_RECEIVE_WINDOW
         self.failed: list[tuple[int, int]] = []  # transfer id, offset at which its source gave too little
         self.ping_due = False
-        self.copies_sent = 0
+        self.copies = Copies()
         self.watcher: Watcher | None = None
         self._writer = writer
-        self._last_message: tuple[int, SentRun] | None = None  # deadline of its copy, what it carried
         self._pacing_deadline: int | None = None
 
     # -- input ---------------------------------------------------------------------------------------------------------
@@ -78,11 +83,20 @@ class Transmitter:
         for run in lost:
             match run.kind:
                 case Kind.DATA:
-                    self.transfers.on_lost(run)
+                    self.transfers.on_lost(run, self.recovery.numbers.next_number)
                 case Kind.MESSAGE:
                     self.messages.channels[run.stream].on_lost(run.offset, run.length)
                 case Kind.PROBE:
                     self.mtu.on_probe_lost(run.size)
+
+    def tune(self, arq: str, congestion: str, window: int, now: int) -> None:
+        """Send the files to come another way. A controller that is there already keeps what it has learned.
+
+        arq, congestion: names. window: packets. UsageError when there is no such thing.
+        """
+        self.transfers.scheme = make_scheme(arq, window)
+        if congestion != self.recovery.controller.name or congestion == "fixed":
+            self.recovery.use(make_controller(congestion, self.mtu.datagram_size, now, window), now)
 
     def on_new_path(self, now: int) -> None:
         """The peer is on another host: nothing that was measured holds (RFC 9000 section 9.4)."""
@@ -94,12 +108,12 @@ class Transmitter:
         """The earliest of all that this half waits for; what the path does not let it send it does not wait for."""
         if path.budget() < self.mtu.datagram_size:
             return self.recovery.next_timeout()
-        copy = self._last_message[0] if self._last_message is not None else None
         search = self.mtu.next_timeout() if path.is_validated else None
-        deadlines = (self.recovery.next_timeout(), copy, self._pacing_deadline, search)
+        deadlines = (self.recovery.next_timeout(), self.copies.next_timeout(), self._pacing_deadline, search)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def _on_acked(self, run: SentRun) -> None:
+        self.copies.settle(run)
         match run.kind:
             case Kind.DATA:
                 self.transfers.on_acked(run)
@@ -107,9 +121,6 @@ class Transmitter:
             case Kind.MESSAGE:
                 self.messages.channels[run.stream].on_acked(run.offset, run.length)
                 self.mtu.on_packet_acked(run.size)
-                last = self._last_message
-                if last is not None and run.first <= last[1].first < run.stop:
-                    self._last_message = None
             case Kind.PROBE:
                 self.mtu.on_probe_acked(run.size)
                 self._follow_mtu()
@@ -118,9 +129,10 @@ class Transmitter:
         if lost and self.watcher is not None:
             self.watcher.on_lost(lost)
         for run in lost:
+            self.copies.settle(run)
             match run.kind:
                 case Kind.DATA:
-                    self.transfers.on_lost(run)
+                    self.transfers.on_lost(run, self.recovery.numbers.next_number)
                     self.mtu.on_packets_lost(run.size, run.count)
                 case Kind.MESSAGE:
                     self.messages.channels[run.stream].on_lost(run.offset, run.length)
@@ -148,7 +160,7 @@ class Transmitter:
                 yield sent
 
     def _single_packets(self, path: Path, now: int) -> Iterator[Sent]:
-        yield from self._message_copy(now)
+        yield from self._copies(now)
         if self.ping_due:
             self.ping_due = False
             yield self._ping(now)
@@ -165,7 +177,7 @@ class Transmitter:
         recovery = self.recovery
         if not recovery.probes_due:
             return
-        repeatable = (run for run in recovery.in_flight if run.kind in (Kind.DATA, Kind.MESSAGE))
+        repeatable = (run for run in recovery.in_flight if run.kind in (Kind.DATA, Kind.MESSAGE) and not run.is_timed)
         chosen = list(islice(repeatable, recovery.probes_due))
         while recovery.probes_due > 0:
             recovery.probes_due -= 1
@@ -202,20 +214,23 @@ class Transmitter:
         run = SentRun(number, 1, now, size, size, Kind.MESSAGE, channel, offset, len(data), len(data))
         self._record(run, now, cause)
         if cause in (Cause.PROBE, Cause.COPY):
-            self.copies_sent += 1
-            self._last_message = None
+            self.copies.sent += 1
+            self.copies.on_followed()
         elif channel == 0:
-            self._last_message = (now + max(MINIMUM_COPY_DELAY, self.recovery.rtt.smoothed_rtt // 4), run)
+            self.copies.on_message(run, now, self.recovery.rtt.smoothed_rtt)
         return view, size
 
-    def _message_copy(self, now: int) -> Iterator[Sent]:
-        """A chat packet that nothing followed is sent once more: its loss would be noticed late."""
-        if self._last_message is None or now < self._last_message[0]:
-            return
-        run = self._last_message[1]
-        self._last_message = None
-        if (sent := self._again(run, now, Cause.COPY)) is not None:
-            yield sent
+    def _copies(self, now: int) -> Iterator[Sent]:
+        """What nothing followed, once more: chat whatever the window says, file bytes where there is room."""
+        for run in self.copies.take_due(now):
+            if run.kind is Kind.MESSAGE:
+                sent = self._again(run, now, Cause.COPY)
+            elif self.recovery.window_left() < run.size or (source := self.transfers.source(run.stream)) is None:
+                continue
+            else:
+                sent = self._burst(run.stream, source, run.offset, run.length, run.length, now, Cause.COPY)
+            if sent is not None:
+                yield sent
 
     def _ping(self, now: int) -> Sent:
         number, view = self._writer.packet(PacketType.PING, None, encode_body(Ping()))
@@ -239,7 +254,9 @@ class Transmitter:
             if window < stride and in_flight:
                 return
             allowed = min(MAX_BURST, path.budget(), max(window, stride), max(0, recovery.pacer.budget(now)))
-            packets = min(MAX_BURST_SEGMENTS, allowed // stride)
+            if (room := transfers.scheme.room(recovery.in_flight)) == 0:
+                break
+            packets = min(MAX_BURST_SEGMENTS, allowed // stride, room)
             if packets == 0:
                 self._pacing_deadline = recovery.pacer.next_send_time(stride, now)
                 return
@@ -251,7 +268,9 @@ class Transmitter:
             sent = self._burst(run.transfer_id, run.source, run.offset, run.length, chunk, now, cause)
             if sent is None:
                 continue
-            self._last_message = None
+            self.copies.on_followed()
+            if transfers.is_ending and recovery.counters.lost_packets and (newest := recovery.in_flight.newest()):
+                self.copies.on_tail(newest, now, recovery.rtt.smoothed_rtt)
             yield sent
         recovery.mark_app_limited()
 
@@ -285,6 +304,7 @@ class Transmitter:
                 offset,
                 length,
                 chunk,
+                is_timed=self.transfers.scheme.is_timed and cause is not Cause.PROBE,
             ),
             now,
             cause,

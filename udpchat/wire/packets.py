@@ -111,6 +111,8 @@ class RecordType(IntEnum):
     OFFER = 41
     RECEIVED = 42
     SHARED = 43
+    TUNE = 44
+    TUNED = 45
 
 
 class Change(IntEnum):
@@ -352,6 +354,16 @@ SHARED = Struct(
     "owner" / PascalString(Int8ub, "utf8") * "nickname of the uploader",
     "file_name" / PascalString(Int16ub, "utf8") * "display text, never a path",
 )
+TUNE = Struct(
+    "window" / Int32ub * "file packets in flight at most; 0: as many as congestion control says [packets]",
+    "arq" / PascalString(Int8ub, "utf8") * "scheme: selective-repeat, go-back-n or stop-and-wait",
+    "congestion" / PascalString(Int8ub, "utf8") * "congestion control: bbr, cubic, newreno or fixed",
+)
+TUNED = Struct(
+    "window" / Int32ub * "file packets in flight at most; 0: as many as congestion control says [packets]",
+    "arq" / PascalString(Int8ub, "utf8") * "scheme of what the server sends from now on",
+    "congestion" / PascalString(Int8ub, "utf8") * "congestion control of what the server sends from now on",
+)
 
 RECORDS: Final[dict[str, Any]] = {
     "JOIN": JOIN,
@@ -380,6 +392,8 @@ RECORDS: Final[dict[str, Any]] = {
     "OFFER": OFFER,
     "RECEIVED": RECEIVED,
     "SHARED": SHARED,
+    "TUNE": TUNE,
+    "TUNED": TUNED,
 }
 
 # -- facts that construct cannot carry beside a field ------------------------------------------------------------------

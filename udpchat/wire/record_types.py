@@ -317,6 +317,26 @@ class Shared(RecordBase):
     file_name: str
 
 
+@_record(RecordType.TUNE)
+@dataclass(frozen=True, slots=True)
+class Tune(RecordBase):
+    """Send me files this way. window: packets, 0 as congestion control says. Answered by Tuned or Refused."""
+
+    window: int
+    arq: str
+    congestion: str
+
+
+@_record(RecordType.TUNED)
+@dataclass(frozen=True, slots=True)
+class Tuned(RecordBase):
+    """Files are sent to you this way from now on. window: packets, 0 as congestion control says."""
+
+    window: int
+    arq: str
+    congestion: str
+
+
 Record = (
     Join
     | Welcome
@@ -344,4 +364,6 @@ Record = (
     | Offer
     | Received
     | Shared
+    | Tune
+    | Tuned
 )

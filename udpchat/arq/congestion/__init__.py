@@ -7,15 +7,14 @@ from udpchat.arq.congestion.bbr import Bbr
 from udpchat.arq.congestion.cubic import Cubic
 from udpchat.arq.congestion.fixed import Fixed
 from udpchat.arq.congestion.newreno import NewReno
+from udpchat.config import CONTROLLERS, INITIAL_WINDOW_PACKETS
 from udpchat.errors import UsageError
-
-CONTROLLERS = ("bbr", "newreno", "cubic", "fixed")
 
 __all__ = ["CONTROLLERS", "AckSample", "Bbr", "CongestionController", "Cubic", "Fixed", "NewReno", "make_controller"]
 
 
-def make_controller(name: str, datagram_size: int, now: int) -> CongestionController:
-    """A fresh controller of that name; UsageError when there is none."""
+def make_controller(name: str, datagram_size: int, now: int, window: int = 0) -> CongestionController:
+    """A fresh controller of that name; UsageError when there is none. window: packets of "fixed", 0 for the usual."""
     match name:
         case "bbr":
             return Bbr(datagram_size, now)
@@ -24,5 +23,5 @@ def make_controller(name: str, datagram_size: int, now: int) -> CongestionContro
         case "cubic":
             return Cubic(datagram_size)
         case "fixed":
-            return Fixed(datagram_size)
+            return Fixed(datagram_size, packets=window or INITIAL_WINDOW_PACKETS)
     raise UsageError(f"no congestion control is called {name!r}; there are {', '.join(CONTROLLERS)}")
