@@ -1,12 +1,21 @@
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from udpchat.capture.comments import read_comment
+from udpchat.capture.pcapng import read_capture
+from udpchat.capture.rotation import CaptureTarget
 from udpchat.errors import UsageError
+from udpchat.net.capturing import open_capture
 from udpchat.net.relay import Relay
+from udpchat.net.relay_record import INTERFACES
 from udpchat.sim.link import LinkSpec
 
 LOCALHOST = "127.0.0.1"
@@ -207,3 +216,31 @@ async def test_a_closed_relay_stays_closed_and_keeps_its_counts(bench: Bench) ->
     relay.close()
     relay.close()
     assert relay.counters().up.delivered >= 1
+
+
+async def test_a_relay_records_both_sides_and_what_its_links_did(bench: Bench, tmp_path: Path) -> None:
+    server = await bench.peer(answers=True)
+    path = tmp_path / "relay.pcapng"
+    with ExitStack() as closing:
+        record = open_capture(CaptureTarget(path), INTERFACES, closing)
+        relay, place = await bench.relay(
+            server.address, LinkSpec(loss=0.3, duplicate=0.3, corrupt=0.3), seed=5, capture=record
+        )
+        client = await bench.peer()
+        for number in range(30):
+            await insist(client, b"hello %d" % number, place)
+        relay.close()
+        counters = relay.counters()
+    found = list(read_capture(path))
+    for side, link in (("client side", counters.up), ("server side", counters.down)):
+        came = [read_comment(each.comment) for each in found if each.interface_name == side and not each.outbound]
+        assert len(came) == link.received
+        assert Counter(each.get("dropped") for each in came) == {None: link.received - link.lost, "loss": link.lost}
+        assert sum("corrupted" in each for each in came) == link.corrupted
+        assert sum(each.get("copies") == "2" for each in came) == link.duplicated
+    left = [each for each in found if each.outbound]
+    assert {(each.source, each.destination) for each in left if each.interface_name == "client side"} == {
+        (place, client.address)
+    }
+    assert {each.destination for each in left if each.interface_name == "server side"} == {server.address}
+    assert all(before.us <= after.us for before, after in pairwise(found))

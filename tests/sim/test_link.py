@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from udpchat.sim import link as links
 from udpchat.sim.bottleneck import MAX_SAMPLES, DelaySamples
 from udpchat.sim.link import FRAMING, FULL_PACKET, Delivery, Link, LinkSpec
 
@@ -154,6 +155,12 @@ def test_datagrams_above_the_mtu_vanish(size: int, passes: bool) -> None:
     assert link.counters.too_large == (not passes)
 
 
+@pytest.mark.parametrize(("at", "passes"), [(0, True), (4_999, True), (5_000, False), (9_000, False)])
+def test_an_mtu_may_begin_to_hold_later(at: int, passes: bool) -> None:
+    link = Link(LinkSpec(mtu=1_300, mtu_from=5_000), seed=1)
+    assert bool(link.send(1_400, at)) is passes
+
+
 @pytest.mark.parametrize(
     ("at", "passes"), [(0, True), (4_999, True), (5_000, False), (6_999, False), (7_000, True), (9_500, False)]
 )
@@ -186,6 +193,7 @@ def test_a_replaced_spec_rules_from_then_on_and_keeps_the_queue() -> None:
         {"rate": -1},
         {"delay": -1},
         {"mtu": -5},
+        {"mtu_from": -5},
         {"blackouts": ((-1, 5),)},
         {"rate_changes": ((5, 1), (4, 1))},
         {"rate_changes": ((5, -1),)},
@@ -194,3 +202,38 @@ def test_a_replaced_spec_rules_from_then_on_and_keeps_the_queue() -> None:
 def test_impossible_specs_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong)).split("_")[0].rstrip("s")):
         LinkSpec(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fate"),
+    [
+        (LinkSpec(), links.Fate("", 1)),
+        (LinkSpec(loss=1), links.Fate("loss", 0)),
+        (LinkSpec(blackouts=((0, 100),)), links.Fate("blackout", 0)),
+        (LinkSpec(mtu=100), links.Fate("mtu", 0)),
+        (LinkSpec(corrupt=1), links.Fate("", 1, is_corrupted=True)),
+        (LinkSpec(duplicate=1), links.Fate("", 2)),
+        (LinkSpec(duplicate=1, corrupt=1), links.Fate("", 2, is_corrupted=True)),
+    ],
+)
+def test_a_link_says_what_becomes_of_a_datagram(spec: LinkSpec, fate: links.Fate) -> None:
+    link = Link(spec, seed=1)
+    assert len(link.send(200, now=0)) == fate.copies
+    assert link.fate == fate
+
+
+def test_the_fate_is_that_of_the_last_datagram() -> None:
+    link = Link(LinkSpec(rate=1_000, queue=1), seed=1)
+    link.send(200, now=0)
+    assert link.fate.drop == ""
+    link.send(200, now=0)
+    assert link.fate.drop == "queue"
+    link.send(200, now=1_000_000)
+    assert link.fate.drop == ""
+
+
+def test_packets_are_queued_until_the_line_has_sent_them() -> None:
+    link = Link(LinkSpec(rate=1_000_000, queue=10), seed=1, origin=500)
+    for _ in range(3):
+        link.send(1_000 - FRAMING, now=500)
+    assert [link.queued(now) for now in (500, 1_499, 1_500, 2_500, 3_500)] == [3, 3, 2, 1, 0]

@@ -6,7 +6,7 @@ import pytest
 from udpchat.errors import UsageError
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.sim.link import Link, LinkSpec
-from udpchat.sim.network import Network
+from udpchat.sim.network import NOBODY, Network
 from udpchat.sim.trace import Happening, SimulationError
 
 CLIENT: Address = ("10.0.0.1", 4_000)
@@ -311,3 +311,48 @@ def test_misuse_is_refused() -> None:
         network.rebind(CLIENT, SERVER)
     with pytest.raises(UsageError, match="nobody"):
         network.link(CLIENT, NEW)
+
+
+def test_a_network_says_what_becomes_of_a_datagram() -> None:
+    network, sender = talk(1, LinkSpec(loss=1), count=1)
+    network.run_for(0)
+    assert network.fate_of(CLIENT, SERVER).drop == "loss"
+    network.remove(SERVER)
+    network.run_for(RETRY)
+    assert len(sender.sent_at) == 2
+    assert network.fate_of(CLIENT, SERVER) == NOBODY
+
+
+def test_an_observer_sees_every_step_and_changes_nothing() -> None:
+    steps: list[int] = []
+    network, sender = talk(3)
+    network.observe(lambda _, now: steps.append(now))
+    assert network.run_until(lambda: not sender.left, 60_000_000)
+    assert (network.trace_hash(), network.now, sender.sent_at) == finished(3)
+    assert steps == sorted(steps)
+    assert set(steps) >= set(sender.sent_at)
+
+
+def test_a_tap_that_is_taken_off_hears_nothing_more() -> None:
+    network, sender = talk(1, count=2)
+    recorder = Recorder()
+    network.tap(recorder.on_datagram)
+    network.run_until(lambda: len(sender.left) == 1, 60_000_000)
+    heard = len(recorder.happened)
+    network.untap(recorder.on_datagram)
+    network.run_until(lambda: not sender.left, 60_000_000)
+    assert len(recorder.happened) == heard > 0
+
+
+def test_an_unchecked_network_leaves_the_rules_of_ends_alone() -> None:
+    class Wrong(StopAndWait):
+        def check_invariants(self) -> None:
+            raise AssertionError("never right")
+
+    network = Network(1, checked=False)
+    network.add(Wrong(SERVER, 1), CLIENT)
+    network.run_for(1_000)
+    network = Network(1)
+    network.add(Wrong(SERVER, 1), CLIENT)
+    with pytest.raises(SimulationError, match="never right"):
+        network.run_for(1_000)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from udpchat.capture.pcapng import read_capture
 from udpchat.ui.cli.exits import ExitCode
 
 SUMMARY_KEYS = [
@@ -82,6 +83,23 @@ async def server(tmp_path: Path) -> AsyncIterator[Running]:
         if process.returncode is None:
             process.kill()
             await process.communicate()
+
+
+async def test_a_server_that_is_killed_leaves_a_capture_that_lacks_a_second_at_most(tmp_path: Path) -> None:
+    path = tmp_path / "server.pcapng"
+    options = ("--host", "127.0.0.1", "--port", "0", "--data", str(tmp_path / "data"), "--capture", str(path))
+    process = await start("server", "--json", *options)
+    place = f"127.0.0.1:{(await next_object(process, 'listening'))['port']}"
+    code, _, errors = await do("say", "hello", place, "--home", str(tmp_path / "home"))
+    assert code == ExitCode.OK, errors
+    async with asyncio.timeout(LIMIT):
+        while not list(read_capture(path)):  # noqa: ASYNC110 - a file tells nobody
+            await asyncio.sleep(0)
+    process.kill()
+    await process.communicate()
+    found = read_capture(path)
+    assert len(list(found)) > 10
+    assert not found.truncated
 
 
 async def test_a_script_talks_and_uploads_and_leaves_when_all_is_done(server: Running) -> None:
@@ -298,8 +316,10 @@ async def test_the_administrator_types_at_the_server(tmp_path: Path) -> None:
     assert await screen.end() == ExitCode.OK
 
 
-async def test_the_demo_survives_five_percent_of_loss() -> None:
-    code, output, errors = await do("demo", "--size", "300k", "--loss", "5%", "--json")
+async def test_the_demo_survives_five_percent_of_loss(tmp_path: Path) -> None:
+    capture = tmp_path / "demo.pcapng"
+    options = ("--capture", str(capture), "--capture-at", "relay")
+    code, output, errors = await do("demo", "--size", "300k", "--loss", "5%", "--json", *options)
     summary = json.loads(output)
     assert code == ExitCode.OK, errors
     assert list(summary) == [
@@ -326,3 +346,6 @@ async def test_the_demo_survives_five_percent_of_loss() -> None:
     assert summary["limit_mbps"] == pytest.approx(100 * 0.95 * 1420 / 1514, abs=0.001)
     assert summary["datagrams"] > 600
     assert summary["retransmitted"] > 0
+    came = [each for each in read_capture(capture) if not each.outbound]
+    assert len(came) == summary["datagrams"]
+    assert 0.02 < sum(each.comment == "dropped=loss" for each in came) / len(came) < 0.1

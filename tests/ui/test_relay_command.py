@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from udpchat.net.relay_outbox import RelayCounters
 from udpchat.sim.link import LinkCounters
+from udpchat.ui.cli.exits import ExitCode
 from udpchat.ui.cli.relay import CANNOT_LISTEN, UNKNOWN_TARGET, describe, relay
 
 app = typer.Typer()
@@ -74,6 +75,11 @@ def test_a_port_in_use_is_one_clear_line() -> None:
             "not an address of this machine",
         ),
         (["--listen", "0", "--to", "127.0.0.1:5", "--host", "a..b"], CANNOT_LISTEN, "a..b is not an address"),
+        (
+            ["--listen", "0", "--to", "127.0.0.1:5", "--capture", "/no/a"],
+            ExitCode.LOCAL_FILE,
+            "cannot write the capture",
+        ),
         (["--listen", "70000", "--to", "127.0.0.1:5"], 2, "is not a port"),
         (["--listen", "0", "--to", "127.0.0.1:5", "--loss", "5"], 2, "did you mean 5%"),
         (["--to", "127.0.0.1:5"], 2, "--listen"),

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from udpchat.capture.rotation import CaptureTarget
 from udpchat.chat.events import (
     Answered,
     Connected,
@@ -28,15 +29,17 @@ from udpchat.chat.events import (
 from udpchat.config import DEFAULT_PORT, Config
 from udpchat.crypto.identity import Identity, fingerprint
 from udpchat.errors import ConnectionLostError, ErrorCode, HandshakeError, RefusedError, StorageError, UsageError
-from udpchat.files.events import Downloaded, FileList, FileShared, Progress, TransferFailed, Uploaded
+from udpchat.files.events import Downloaded, FileList, FileShared, Progress, SendingTuned, TransferFailed, Uploaded
+from udpchat.net.capturing import open_capture, tap_between, tapped
 from udpchat.net.driver import Driver, PortClosed
 from udpchat.net.feed import Feed
 from udpchat.net.home import Home, wall_clock
 from udpchat.net.hosts import ClientCore, make_client
-from udpchat.net.keylog import KeyLog, open_keylog
+from udpchat.net.keylog import open_keylog
 from udpchat.net.sockets import DatagramSocket, dial
 from udpchat.protocol.datagrams import Address
 from udpchat.protocol.ports import FileEntry
+from udpchat.protocol.stats import PathStats, path_stats
 from udpchat.store.local import LocalStore
 
 ClientEvent: TypeAlias = LineSaid | PrivateSaid | UserChanged | NoticeGiven | FileShared | Disconnected
@@ -62,6 +65,7 @@ async def connect(  # noqa: PLR0913 - each has a name, and most a default
     strict: bool = False,
     server_key: str | None = None,
     keylog: Path | None = None,
+    capture: CaptureTarget | None = None,
     one_shot: bool = False,
 ) -> Client:
     """Join a server under a nickname.
@@ -79,12 +83,17 @@ async def connect(  # noqa: PLR0913 - each has a name, and most a default
     with ExitStack() as opened:  # what is open when something fails
         source = _dial(address, portable=config.portable)
         opened.callback(source.close)
-        if (log := open_keylog(keylog)) is not None:
-            opened.callback(log.close)
+        logs = opened.enter_context(ExitStack())
+        log = open_keylog(keylog, logs)
+        record = open_capture(capture, ("client",), logs)
         store = LocalStore(folder or Path.cwd(), clock=wall_clock)
         opened.pop_all()
-    core = make_client(address, config, identity, os.urandom, Driver.now(), token=token, keylog=log)
-    client = Client(core, lambda *listeners: Driver(core.host, [source], store, *listeners), log)
+    now = Driver.now()
+    tap = tap_between(record, [source], wall_clock() - now)
+    core = make_client(
+        address, config, identity, os.urandom, now, token=token, keylog=log, watch=tap.watch if tap else None
+    )
+    client = Client(core, lambda *listeners: Driver(tapped(core.host, tap), [source], store, *listeners), logs)
     try:
         server_public = await client.opened()
         if not config.plaintext:
@@ -132,7 +141,7 @@ class Client:
         self,
         core: ClientCore,
         start: Callable[[Callable[[Any], None], Callable[[Exception], None]], Driver],
-        keylog: KeyLog | None = None,
+        logs: ExitStack | None = None,
     ) -> None:
         self.nick = ""
         self.user_count = 0
@@ -143,7 +152,7 @@ class Client:
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._steps: asyncio.Queue[Connected | Joined | JoinRefused | Disconnected | Exception] = asyncio.Queue()
         self._lost: Disconnected | Exception | None = None
-        self._keylog = keylog
+        self._logs = logs or ExitStack()
         self._watch: asyncio.TimerHandle | None = None
         self._driver = start(self._on_event, self._on_failure)
         self._driver.act()
@@ -221,6 +230,20 @@ class Client:
         downloaded: Downloaded = await self._transfer(lambda: self._core.files.get(name, place), progress)
         return downloaded
 
+    async def tune(self, config: Config) -> None:
+        """Ask the server to send us files as `config` says: arq, congestion, window."""
+        await self._ask(lambda: self._core.tuning.tune(config.arq, config.congestion, config.window))
+
+    def transfers(self) -> list[Progress]:
+        """How far every running transfer is."""
+        return self._core.files.progress()
+
+    def stats(self) -> PathStats:
+        """What this end knows of the path now. ConnectionLostError."""
+        if (connection := self._core.endpoint.connection) is None:
+            raise ConnectionLostError(ErrorCode.NO_ERROR, "there is no connection")
+        return path_stats(connection)
+
     def events(self) -> AsyncIterator[ClientEvent]:
         """What happens, ending with Disconnected."""
         return self._feed.read()
@@ -248,8 +271,7 @@ class Client:
             if self._watch is not None:
                 self._watch.cancel()
             await self._driver.close()
-            if self._keylog is not None:
-                self._keylog.close()
+            self._logs.close()
             self._on_disconnected(Disconnected(ErrorCode.NO_ERROR, "the connection was closed", remote=False))
             self._feed.close()
 
@@ -317,7 +339,7 @@ class Client:
                 self._steps.put_nowait(event)
             case Answered(request_id) | UserList(request_id) | FileList(request_id):
                 self._answer(request_id, event)
-            case Uploaded() | Downloaded():
+            case Uploaded() | Downloaded() | SendingTuned():
                 self._answer(event.request_id, event)
             case Refusal(request_id, code, text):
                 self._refuse(request_id, RefusedError(code, text))

@@ -12,12 +12,15 @@ from udpchat.crypto.identity import Identity
 from udpchat.crypto.keys import ServerKeys
 from udpchat.files.client import FileClient
 from udpchat.files.server import FileServer
+from udpchat.files.tuning import TuningClient
 from udpchat.protocol.datagrams import Address
 from udpchat.protocol.endpoint import ClientEndpoint, ServerEndpoint
 from udpchat.protocol.requests import Requests
 from udpchat.protocol.service import Desk, Host
 from udpchat.protocol.watch import Watch
 from udpchat.version import __version__
+
+AGENT = f"udpchat {__version__}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,13 @@ class ServerCore:
 
 @dataclass(frozen=True, slots=True)
 class ClientCore:
-    """A client without its socket: `host` has the five methods, chat and files the verbs."""
+    """A client without its socket: `host` has the five methods, chat, files and tuning the verbs."""
 
     host: Host
     endpoint: ClientEndpoint
     chat: ChatClient
     files: FileClient
+    tuning: TuningClient
 
 
 def make_server(
@@ -59,7 +63,7 @@ def make_server(
     return ServerCore(host, endpoint, desk, chat, files)
 
 
-def make_client(
+def make_client(  # noqa: PLR0913 - each has a name, and most a default
     server: Address,
     config: Config,
     identity: Identity,
@@ -69,11 +73,13 @@ def make_client(
     token: bytes = b"",
     keylog: Callable[[str], None] | None = None,
     watch: Watch | None = None,
+    agent: str = AGENT,
 ) -> ClientCore:
     """A client core that begins its handshake at once."""
     endpoint = ClientEndpoint(server, config, random_bytes, now, token=token, keylog=keylog, watch=watch)
     desk, requests = Desk(endpoint), Requests()
-    chat = ChatClient(desk, requests, identity, random_bytes, f"udpchat {__version__}")
+    chat = ChatClient(desk, requests, identity, random_bytes, agent)
     files = FileClient(desk, requests, identity.public, random_bytes)
-    host = Host(endpoint, desk, (chat, files), files.on_part_failed)
-    return ClientCore(host, endpoint, chat, files)
+    tuning = TuningClient(desk, requests)
+    host = Host(endpoint, desk, (chat, files, tuning), files.on_part_failed)
+    return ClientCore(host, endpoint, chat, files, tuning)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 from udpchat.errors import StorageError
@@ -41,6 +42,10 @@ class KeyLog:
             self._fd = -1
 
 
-def open_keylog(path: Path | None) -> KeyLog | None:
-    """The key log, when there is to be one."""
-    return None if path is None else KeyLog(path)
+def open_keylog(path: Path | None, closing: ExitStack) -> KeyLog | None:
+    """The key log, when there is to be one, which the stack closes."""
+    if path is None:
+        return None
+    log = KeyLog(path)
+    closing.callback(log.close)
+    return log

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+from udpchat.capture.rotation import CaptureLog
 from udpchat.errors import UsageError
 from udpchat.net.relay_outbox import MAX_QUEUED, Client, Outbox, RelayCounters, SocketAddress, clock
+from udpchat.net.relay_record import RelayRecord
 from udpchat.sim.link import Link, LinkSpec
 
 MAX_CLIENTS: Final = 1_000  # one descriptor each; select() takes 1,024
@@ -31,7 +33,8 @@ class Relay:
 
     up, down: what the links of each direction do; blackouts count from the start. seed: with the number of the client
     it decides every fault. rebind: interval [us] after which every client gets a new port towards the server and the
-    old one is closed, as when a NAT forgets; 0 is never. max_clients, max_queued: what it holds at most.
+    old one is closed, as when a NAT forgets; 0 is never. max_clients, max_queued: what it holds at most. capture: takes
+    what passes, with `relay_record.INTERFACES`; it stays the caller's.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Relay:
         rebind: int = 0,
         max_clients: int = MAX_CLIENTS,
         max_queued: int = MAX_QUEUED,
+        capture: CaptureLog | None = None,
     ) -> None:
         self._specs = up, down or up
         self._seed = seed
@@ -55,6 +59,7 @@ class Relay:
         self._outbox = Outbox(self._counters, max_queued)
         self._max_clients = max_clients
         self._rebinding: asyncio.TimerHandle | None = None
+        self._capture = capture
 
     async def start(self, listen: tuple[str, int], target: tuple[str, int]) -> tuple[str, int]:
         """Begin to relay; the address that is listened on, with its port when 0 was asked for.
@@ -72,10 +77,13 @@ class Relay:
         self._listener = listener = await _listening_socket(loop, listen)
         self._origin = clock()
         self._outbox.listener = listener
+        host, port = listener.getsockname()[:2]
+        if self._capture is not None:
+            name, number = self._target[1][:2]
+            self._outbox.record = RelayRecord(self._capture, (host, port), (str(name), int(number)))
         loop.add_reader(listener, self._on_client_readable)
         if self._rebind:
             self._rebinding = loop.call_later(self._rebind / 1e6, self._rebind_all)
-        host, port = listener.getsockname()[:2]
         return host, port
 
     def counters(self) -> RelayCounters:
@@ -100,6 +108,8 @@ class Relay:
             return
         if self._rebinding is not None:
             self._rebinding.cancel()
+        if self._outbox.record is not None:
+            self._outbox.record.close()
         self._outbox.close()
         for client in list(self._clients.values()):
             self._forget(client)
@@ -109,21 +119,30 @@ class Relay:
 
     def _on_client_readable(self) -> None:
         assert self._listener is not None
-        push, clients = self._outbox.push, self._clients
+        push, record, clients = self._outbox.push, self._outbox.record, self._clients
         for data, address in _received(self._listener):
             client = clients.get(address) or self._welcome(address)
             if client is None:
                 self._counters.refused += 1
+                if record is not None:
+                    record.refused(address[:2], data)
                 continue
             now = client.last_heard = clock()
-            for at, corrupted in client.up.send(len(data), now):
+            arrivals = client.up.send(len(data), now)
+            if record is not None:
+                record.came(client, data, now, client.up.fate, upwards=True)
+            for at, corrupted in arrivals:
                 push(at, client, True, client.up.corrupt(data) if corrupted else data)
         self._outbox.flush()
 
     def _on_server_readable(self, client: Client) -> None:
-        push, down = self._outbox.push, client.down
+        push, record, down = self._outbox.push, self._outbox.record, client.down
         for data, _ in _received(client.socket):
-            for at, corrupted in down.send(len(data), clock()):
+            now = clock()
+            arrivals = down.send(len(data), now)
+            if record is not None:
+                record.came(client, data, now, down.fate, upwards=False)
+            for at, corrupted in arrivals:
                 push(at, client, False, down.corrupt(data) if corrupted else data)
         self._outbox.flush()
 
@@ -173,7 +192,7 @@ class Relay:
                 continue
             loop.remove_reader(client.socket)
             client.socket.close()
-            client.socket = fresh
+            client.bind(fresh)
             self._counters.rebindings += 1
             loop.add_reader(fresh, self._on_server_readable, client)
 

@@ -7,9 +7,12 @@ import socket
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from time import monotonic_ns
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from udpchat.sim.link import Link, LinkCounters
+
+if TYPE_CHECKING:
+    from udpchat.net.relay_record import RelayRecord
 
 MAX_QUEUED: Final = 65_536  # datagrams on their way, both directions
 
@@ -35,26 +38,32 @@ class RelayCounters:
 
 
 class Client:
-    """One client address: its socket towards the server and its two links."""
+    """One client address: its socket towards the server, which is bound to local, and its two links."""
 
-    __slots__ = ("address", "down", "last_heard", "socket", "up")
+    __slots__ = ("address", "down", "last_heard", "local", "socket", "up")
 
     def __init__(self, address: SocketAddress, upstream: socket.socket, up: Link, down: Link) -> None:
         self.address = address
-        self.socket = upstream
         self.up = up
         self.down = down
         self.last_heard = 0
+        self.bind(upstream)
+
+    def bind(self, upstream: socket.socket) -> None:
+        """Speak to the server through another socket."""
+        self.socket = upstream
+        self.local = upstream.getsockname()[:2]
 
 
 class Outbox:
     """Datagrams on their way, in the order of their arrival times, and the one timer that sends them."""
 
-    __slots__ = ("_counters", "_heap", "_limit", "_sequence", "_timer", "listener")
+    __slots__ = ("_counters", "_heap", "_limit", "_sequence", "_timer", "listener", "record")
 
     def __init__(self, counters: RelayCounters, limit: int) -> None:
         self._limit = limit
         self.listener: socket.socket | None = None
+        self.record: RelayRecord | None = None
         self._counters = counters
         self._heap: list[tuple[int, int, Client, bool, bytes]] = []  # (time, sequence, whose, upwards, data)
         self._sequence = 0
@@ -64,13 +73,15 @@ class Outbox:
         """Let a datagram arrive at a time [us]; `flush` follows."""
         if len(self._heap) >= self._limit:
             self._counters.overflowed += 1
+            if self.record is not None:
+                self.record.left(client, data, clock(), "overflow", upwards=upwards)
             return
         self._sequence = sequence = self._sequence + 1
         heappush(self._heap, (at, sequence, client, upwards, data))
 
     def flush(self) -> None:
         """Send what is due and set the timer for the rest."""
-        heap, listener = self._heap, self.listener
+        heap, listener, record = self._heap, self.listener, self.record
         if listener is None:
             return
         now = clock()
@@ -81,8 +92,12 @@ class Outbox:
                     client.socket.send(data)
                 else:
                     listener.sendto(data, client.address)
+                dropped = ""
             except OSError:  # full buffer, too large for the interface, or what ICMP said about an earlier one
                 self._counters.unsent += 1
+                dropped = "unsent"
+            if record is not None:
+                record.left(client, data, clock(), dropped, upwards=upwards)
         if not heap:
             return
         when = heap[0][0] / 1e6

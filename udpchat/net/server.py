@@ -13,17 +13,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from udpchat.capture.rotation import CaptureTarget
 from udpchat.chat.events import LineSaid, NoticeGiven, PrivateSaid, UserChanged
 from udpchat.config import DEFAULT_PORT, Config
 from udpchat.crypto.identity import fingerprint
 from udpchat.crypto.keys import ServerKeys
 from udpchat.errors import ErrorCode, StorageError
 from udpchat.files.events import FileDelivered, FileShared, TransferFailed, UploadBegan
+from udpchat.net.capturing import open_capture, tap_between, tapped
 from udpchat.net.driver import Driver
 from udpchat.net.feed import Feed
 from udpchat.net.home import wall_clock
 from udpchat.net.hosts import ServerCore, make_server
-from udpchat.net.keylog import KeyLog, open_keylog
+from udpchat.net.keylog import open_keylog
 from udpchat.net.sockets import buffer_advice, listen
 from udpchat.protocol.members import Session
 from udpchat.protocol.ports import FileEntry, ListFiles
@@ -46,22 +48,26 @@ async def serve(
     data: Path,
     config: Config | None = None,
     keylog: Path | None = None,
+    capture: CaptureTarget | None = None,
 ) -> Server:
     """Start a server. host: empty for all IPv4 and IPv6 addresses; port: 0 for any that is free; data: its folder.
 
-    OSError when the port cannot be had, StorageError when the folder cannot.
+    OSError when the port cannot be had, StorageError when the folder, the key log or the capture cannot.
     """
     config = config or Config()
     with ExitStack() as opened:  # what is open when something fails
         store = ServerStore(data, clock=wall_clock, random_bytes=os.urandom)
         opened.callback(store.close)
         keys = ServerKeys.from_master(read_or_create_secret(data, MASTER_SECRET, os.urandom))
-        if (log := open_keylog(keylog)) is not None:
-            opened.callback(log.close)
+        logs = opened.enter_context(ExitStack())
+        log = open_keylog(keylog, logs)
+        record = open_capture(capture, ("server",), logs)
         sockets = listen(host, port, portable=config.portable)
         opened.pop_all()
-    core = make_server(config, keys, os.urandom, wall_offset=wall_clock() - Driver.now(), keylog=log)
-    return Server(core, keys, lambda *listeners: Driver(core.host, sockets, store, *listeners), host, log)
+    offset = wall_clock() - Driver.now()
+    tap = tap_between(record, sockets, offset)
+    core = make_server(config, keys, os.urandom, wall_offset=offset, keylog=log, watch=tap.watch if tap else None)
+    return Server(core, keys, lambda *listeners: Driver(tapped(core.host, tap), sockets, store, *listeners), host, logs)
 
 
 class Server:
@@ -76,14 +82,14 @@ class Server:
         keys: ServerKeys,
         start: Callable[[Callable[[Any], None], Callable[[Exception], None]], Driver],
         host: str,
-        keylog: KeyLog | None = None,
+        logs: ExitStack | None = None,
     ) -> None:
         self._core = core
         self._feed: Feed[ServerEvent] = Feed()
         self._asked: set[asyncio.Future[tuple[FileEntry, ...]]] = set()
         self._driver = start(self._on_event, self._on_failure)
         self._host = host
-        self._keylog = keylog
+        self._logs = logs or ExitStack()
         self.address = self._driver.sockets[0].address
         self.fingerprint = fingerprint(keys.static_public)
         self.public_key = keys.static_public
@@ -171,8 +177,7 @@ class Server:
             await self._driver.wait_until(lambda: not self._core.endpoint.connections, GOODBYE)
         finally:
             await self._driver.close()
-            if self._keylog is not None:
-                self._keylog.close()
+            self._logs.close()
             for answer in self._asked:
                 if not answer.done():
                     answer.set_exception(StorageError("the server was closed"))

@@ -71,6 +71,13 @@ class Bottleneck:
         exits.append(end)
         return end
 
+    def queued(self, now: int) -> int:
+        """Packets queued or on the line at a time [us]."""
+        arrival = now * PICOSECONDS
+        while self._exits and self._exits[0] <= arrival:
+            self._exits.popleft()
+        return len(self._exits)
+
     def replace(self, rate: int, changes: tuple[tuple[int, int], ...], limit: int) -> None:
         """Go on with another rate and limit; what is queued leaves when it would have left."""
         self._rate = rate

@@ -26,7 +26,7 @@ class LinkSpec:
     delay, jitter: one way; each packet takes delay plus a uniform part of jitter, order is kept.
     queue: packets queued or on the line; 0 is one bandwidth-delay product of a path with this delay both ways,
         at least 10.
-    mtu: largest IP packet [bytes], larger ones vanish; 0 is any.
+    mtu: largest IP packet [bytes], larger ones vanish from mtu_from on; 0 is any.
     loss: share of packets lost behind the bottleneck; burst: mean length of a run of losses, see LossModel.
     duplicate, reorder, corrupt: probabilities. blackouts: (start, length) during which what is sent vanishes.
     stalls: times in which nothing leaves the line; then all that waited leaves at once, as from a busy relay.
@@ -39,6 +39,7 @@ class LinkSpec:
     burst: float = 1.0
     queue: int = 0
     mtu: int = 0
+    mtu_from: int = 0
     duplicate: float = 0.0
     reorder: float = 0.0
     corrupt: float = 0.0
@@ -50,7 +51,7 @@ class LinkSpec:
         for name in ("loss", "duplicate", "reorder", "corrupt"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
-        for name in ("rate", "delay", "jitter", "burst", "queue", "mtu"):
+        for name in ("rate", "delay", "jitter", "burst", "queue", "mtu", "mtu_from"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")
         if any(start < 0 or length < 0 for start, length in self.blackouts):
@@ -69,6 +70,21 @@ class LinkSpec:
         """The same line without its faults: rate, delay, jitter and queue stay."""
         clean = replace(self, loss=0.0, burst=1.0, mtu=0, duplicate=0.0, reorder=0.0, corrupt=0.0)
         return replace(clean, blackouts=(), stalls=NO_STALLS)
+
+
+class Fate(NamedTuple):
+    """What becomes of a datagram: why it is dropped (empty when it is not), how often it arrives, whether damaged."""
+
+    drop: str
+    copies: int
+    is_corrupted: bool = False
+
+
+ARRIVES: Final = Fate("", 1)
+BLACKED_OUT: Final = Fate("blackout", 0)
+TOO_LARGE: Final = Fate("mtu", 0)
+QUEUE_FULL: Final = Fate("queue", 0)
+LOST: Final = Fate("loss", 0)
 
 
 class Delivery(NamedTuple):
@@ -109,7 +125,7 @@ class Link:
     """One direction of a path with a fate for each datagram that follows from the seed alone.
 
     Every datagram draws the same number of random values whatever becomes of it, so setting one fault does not move
-    another. origin: the time [us] from which the times of the spec count.
+    another. origin: the time [us] from which the times of the spec count. fate: of the last datagram.
     """
 
     __slots__ = (
@@ -123,6 +139,7 @@ class Link:
         "_spec",
         "_stalls",
         "counters",
+        "fate",
     )
 
     def __init__(self, spec: LinkSpec, seed: int | str, origin: int = 0) -> None:
@@ -136,6 +153,7 @@ class Link:
         self._stalls = Stalls(spec.stalls, seed)
         self._last_arrival = 0
         self.counters = LinkCounters()
+        self.fate = ARRIVES
 
     @property
     def spec(self) -> LinkSpec:
@@ -158,18 +176,23 @@ class Link:
         counters, spec, time = self.counters, self._spec, now - self._origin
         counters.received += 1
         counters.received_bytes += size
+        self.fate = ARRIVES
         if spec.blackouts and any(start <= time < start + length for start, length in spec.blackouts):
             counters.blacked_out += 1
+            self.fate = BLACKED_OUT
             return ()
-        if spec.mtu and size + IP_HEADERS > spec.mtu:
+        if spec.mtu and size + IP_HEADERS > spec.mtu and time >= spec.mtu_from:
             counters.too_large += 1
+            self.fate = TOO_LARGE
             return ()
         exit_time = self._bottleneck.pass_through(size + FRAMING, time)
         if exit_time is None:
             counters.queue_full += 1
+            self.fate = QUEUE_FULL
             return ()
         if lost:
             counters.lost += 1
+            self.fate = LOST
             return ()
         left = self._stalls.release(-(-exit_time // PICOSECONDS))
         return self._arrivals(size, self._origin + left + spec.delay, draws)
@@ -177,6 +200,10 @@ class Link:
     def corrupt(self, data: bytes) -> bytes:
         """A damaged copy of a datagram, from a random stream of its own."""
         return corrupt_bytes(data, self._damage)
+
+    def queued(self, now: int) -> int:
+        """Packets that are queued or on the line at a time [us], which may not go back."""
+        return self._bottleneck.queued(now - self._origin)
 
     def queue_delay(self, share: float = 0.5) -> int:
         """Delay in the queue [us] that the given share of arriving packets did not exceed: the median by default."""
@@ -197,10 +224,13 @@ class Link:
         counters.delivered_bytes += size
         first = Delivery(arrival, corrupted)
         if duplicate >= spec.duplicate:
+            if corrupted:
+                self.fate = Fate("", 1, is_corrupted=True)
             return (first,)
         counters.duplicated += 1
         counters.delivered += 1
         counters.delivered_bytes += size
+        self.fate = Fate("", 2, is_corrupted=corrupted)
         return (first, Delivery(arrival + self._hold_back(size, held_back), corrupted=False))
 
     def _hold_back(self, size: int, draw: float) -> int:

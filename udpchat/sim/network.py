@@ -10,16 +10,18 @@ from typing import Any, Final
 from udpchat.config import MAX_DATAGRAM_IPV4
 from udpchat.errors import UsageError
 from udpchat.protocol.datagrams import Address, Burst
-from udpchat.sim.link import Link, LinkSpec
+from udpchat.sim.link import Fate, Link, LinkSpec
 from udpchat.sim.stalls import Absence, Stalls, StallSpec
-from udpchat.sim.station import End, OnEvent, Station
+from udpchat.sim.station import NOT_SPINNING, End, OnEvent, Station
 from udpchat.sim.trace import Happening, SimulationError, Tap, Trace
 
+NOBODY: Final = Fate("nobody", 0)  # of what goes to an address where there is no end
 NOWHERE: Final[Address] = ("", 0)  # where timeouts and calls come from
 MAX_STEPS_WITHOUT_TIME: Final = 1_000  # timeouts of one end at one time, after which it is taken to spin
 
 
 Invariant = Callable[[Any, int], None]  # (end, now); raises AssertionError
+Observer = Callable[[Any, int], None]  # (end, now)
 Target = Station | Address | Callable[[], None]  # an end to time out, the destination of a datagram, a call
 
 
@@ -27,18 +29,20 @@ class Network:
     """A virtual clock, ends at addresses, and a link for each ordered pair of them.
 
     default: what pairs that were not connected get. start: the time at which the clock begins [us], the origin of the
-    times in link specs.
+    times in link specs. checked: the rules of each end (`check_invariants`) are checked after each of its steps.
     """
 
-    def __init__(self, seed: int, default: LinkSpec | None = None, start: int = 0) -> None:
+    def __init__(self, seed: int, default: LinkSpec | None = None, start: int = 0, *, checked: bool = True) -> None:
         self.seed = seed
         self.now = start
         self.trace = Trace()
         self._default = default or LinkSpec(delay=1_000)
         self._start = start
+        self._checked = checked
         self._stations: dict[Address, Station] = {}
         self._links: dict[tuple[str, str], Link] = {}
         self._invariants: list[Invariant] = []
+        self._observers: list[Observer] = []
         self._heap: list[tuple[int, int, Target, Address, bytes]] = []  # (time, sequence, whom, from, data)
         self._sequence = 0
 
@@ -46,7 +50,7 @@ class Network:
         """Put an end at an address. on_event: called with each (end, event, now). limit: of its datagrams [bytes]."""
         if address in self._stations:
             raise UsageError(f"{address} is taken")
-        self._stations[address] = Station(end, address, on_event, limit)
+        self._stations[address] = Station(end, address, on_event, limit, checked=self._checked)
 
     def connect(self, a: Address, b: Address, spec_ab: LinkSpec, spec_ba: LinkSpec | None = None) -> None:
         """Say what the two directions between two ends do from now on; the second is like the first by default."""
@@ -59,6 +63,11 @@ class Network:
         if names not in self._links:
             self._links[names] = Link(self._default, f"{self.seed} {names[0]} {names[1]}", self._start)
         return self._links[names]
+
+    def fate_of(self, source: Address, destination: Address) -> Fate:
+        """What becomes of the last datagram that was sent between two addresses."""
+        station, other = self._stations.get(source), self._stations.get(destination)
+        return NOBODY if station is None or other is None else self._links[station.name, other.name].fate
 
     def heal(self) -> None:
         """Take all faults off all links, also those to come, and all stalls; rates, delays and queues stay."""
@@ -100,9 +109,17 @@ class Network:
         """Check an end by this callback after each of its steps; it raises AssertionError."""
         self._invariants.append(callback)
 
+    def observe(self, callback: Observer) -> None:
+        """Tell a callback of each step of an end, when all that it had to say was taken."""
+        self._observers.append(callback)
+
     def tap(self, callback: Tap) -> None:
         """Tell a callback of every datagram sent, dropped and delivered."""
         self.trace.taps.append(callback)
+
+    def untap(self, callback: Tap) -> None:
+        """Tell it no more."""
+        self.trace.taps.remove(callback)
 
     def trace_hash(self) -> str:
         """A hash over time, addresses and bytes of every datagram sent so far."""
@@ -139,12 +156,12 @@ class Network:
         time, _, target, source, data = heappop(self._heap)
         if time < self.now:
             raise SimulationError(f"time went back from {self.now} to {time} us (seed {self.seed})")
-        if isinstance(target, Station):
-            self._wake(target, time)
-        elif isinstance(target, tuple):
+        if isinstance(target, tuple):
             self.now = time
             if not self._holds(target, source, data):
                 self._deliver(source, target, data)
+        elif isinstance(target, Station):
+            self._wake(target, time)
         else:
             self.now = time
             target()
@@ -160,7 +177,7 @@ class Network:
         size = len(data)
         view = station.buffer[:size]
         view[:] = data
-        station.spins = 0
+        station.spinning = NOT_SPINNING
         station.end.receive_burst(Burst(source, view, size), self.now)
         self._flush(station)
 
@@ -188,7 +205,7 @@ class Network:
         if station.scheduled != time:
             return
         station.scheduled = None
-        deadline = station.end.next_timeout()
+        deadline = station.deadline
         if deadline is None:
             return
         if station.absence is not None:
@@ -196,9 +213,9 @@ class Network:
         if deadline > time:
             self._schedule(station, deadline)
             return
-        station.spins = station.spins + 1 if time == station.woken else 0
-        station.woken = time
-        if station.spins > MAX_STEPS_WITHOUT_TIME:
+        woken, spins = station.spinning
+        station.spinning = time, spins + 1 if time == woken else 0
+        if spins > MAX_STEPS_WITHOUT_TIME:
             raise SimulationError(f"{station.name} keeps its deadline {deadline} at {time} us (seed {self.seed})")
         self.now = time
         station.end.handle_timeout(time)
@@ -212,16 +229,22 @@ class Network:
                 station.on_event(end, event, now)
         for burst in end.datagrams_to_send(now):
             self._transmit(station, burst)
-        deadline = end.next_timeout()
-        if deadline is not None:
+        station.deadline = deadline = end.next_timeout()
+        if deadline is not None and (station.scheduled is None or deadline < station.scheduled):
             self._schedule(station, max(deadline, now))
+        if station.check is not None or self._invariants:
+            self._check(station)
+        for observer in self._observers:
+            observer(end, now)
+
+    def _check(self, station: Station) -> None:
         try:
             if station.check is not None:
                 station.check()
             for check in self._invariants:
-                check(end, now)
+                check(station.end, self.now)
         except AssertionError as error:
-            raise SimulationError(f"{station.name} at {now} us (seed {self.seed}): {error}") from error
+            raise SimulationError(f"{station.name} at {self.now} us (seed {self.seed}): {error}") from error
 
     def _transmit(self, station: Station, burst: Burst) -> None:
         destination, data, size = burst
@@ -236,8 +259,8 @@ class Network:
             link = station.routes[destination] = self.link(source, destination)
         for start in range(0, len(data), size):
             datagram = bytes(data[start : start + size])
-            self.trace.sent(now, source, destination, datagram)
             deliveries = link.send(len(datagram), now) if link is not None else ()
+            self.trace.sent(now, source, destination, datagram)
             for at, corrupted in deliveries:
                 arriving = link.corrupt(datagram) if corrupted and link is not None else datagram
                 self._sequence = sequence = self._sequence + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from udpchat.config import MAX_BURST
 from udpchat.protocol.datagrams import Address, Burst
@@ -31,6 +31,8 @@ class End(Protocol):
         """Return the absolute deadline [us]."""
 
 
+NOT_SPINNING: Final = (-1, 0)
+
 OnEvent = Callable[[Any, Any, int], None]  # (end, event, now); typed loosely so that a callback may name its own end
 
 
@@ -42,27 +44,27 @@ class Station:
         "address",
         "buffer",
         "check",
+        "deadline",
         "end",
         "limit",
         "name",
         "on_event",
         "routes",
         "scheduled",
-        "spins",
-        "woken",
+        "spinning",
     )
 
-    def __init__(self, end: End, address: Address, on_event: OnEvent | None, limit: int) -> None:
+    def __init__(self, end: End, address: Address, on_event: OnEvent | None, limit: int, *, checked: bool) -> None:
         self.end = end
         self.address = address
         self.name = f"{address[0]}:{address[1]}"  # of the first address: the seeds of links survive a rebinding
         self.on_event = on_event
         self.limit = limit
-        self.check: Callable[[], None] | None = getattr(end, "check_invariants", None)
+        self.check: Callable[[], None] | None = getattr(end, "check_invariants", None) if checked else None
         # Delivered bytes pass through one buffer, as they do in a driver: a view kept too long shows as garbage.
         self.buffer = memoryview(bytearray(MAX_BURST + MAX_APPENDED))
-        self.scheduled: int | None = None
-        self.woken = -1  # when it was last timed out, and how often at that time
-        self.spins = 0
+        self.deadline: int | None = None  # of the end, as it was after its last step
+        self.scheduled: int | None = None  # when it is looked at next
+        self.spinning = NOT_SPINNING  # when it was last timed out, and how often at that time
         self.routes: dict[Address, Link] = {}
         self.absence: Absence | None = None  # times in which the host does not run

@@ -21,6 +21,7 @@ from udpchat.ui.cli.objects import as_line, event_line
 from udpchat.ui.cli.options import HostPort
 from udpchat.ui.cli.render import file_table, user_count_text, user_table, visible
 from udpchat.ui.cli.running import run
+from udpchat.ui.cli.sending import show_stats
 from udpchat.ui.cli.terminal import Terminal
 from udpchat.ui.cli.transfers import download, make_folder, tell_error, upload
 
@@ -177,6 +178,9 @@ class LineClient:
                 files = await self._client.files()
                 lines = file_table(files)
                 self._terminal.emit(as_line("files", files=files))
+            case "stats":
+                lines, line = await show_stats(self._client)
+                self._terminal.emit(line)
             case "help":
                 lines = help_lines(CLIENT_VERBS)
         for line in lines:

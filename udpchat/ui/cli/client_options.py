@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from udpchat.capture.rotation import DEFAULT_LIMIT
 from udpchat.chat.text import nick_fault
 from udpchat.config import BASE_DATAGRAM, MAX_BURST, MAX_DATAGRAM_IPV4, MAX_NICK, Config
 from udpchat.errors import ErrorCode, HandshakeError, RefusedError
 from udpchat.net.client import Client, connect
+from udpchat.ui.cli.capturing import CaptureLimitOption, CaptureOption, capture_target
 from udpchat.ui.cli.options import HostPort, JsonOption, convert, parse_host_port
 from udpchat.ui.cli.render import visible
+from udpchat.ui.cli.sending import Arq, ArqOption, Congestion, CongestionOption, WindowOption
 from udpchat.ui.cli.terminal import Terminal
 
 MAX_NUMBER: Final = 99  # behind a default nickname that is in use
-
-
-class Congestion(StrEnum):
-    """The congestion controllers."""
-
-    BBR = "bbr"
-    NEWRENO = "newreno"
-    CUBIC = "cubic"
 
 
 HostArgument = Annotated[
@@ -49,9 +43,6 @@ KeylogOption = Annotated[
     Path | None,
     typer.Option("--keylog", metavar="FILE", help="Append the keys of the session to FILE: its holder reads all."),
 ]
-CongestionOption = Annotated[
-    Congestion, typer.Option("--congestion", help="Congestion control of what this end sends.")
-]
 MaxDatagramOption = Annotated[
     int,
     typer.Option("--max-datagram", metavar="BYTES", min=BASE_DATAGRAM, max=MAX_BURST, help="Largest datagram to try."),
@@ -71,16 +62,27 @@ class ClientOptions:
     server_key: ServerKeyOption = None
     plaintext: PlaintextOption = False
     keylog: KeylogOption = None
-    congestion: CongestionOption = Congestion.BBR
+    capture: CaptureOption = None
+    capture_limit: CaptureLimitOption = DEFAULT_LIMIT
+    arq: ArqOption = None
+    window: WindowOption = None
+    congestion: CongestionOption = None
     max_datagram: MaxDatagramOption = MAX_DATAGRAM_IPV4
     portable: PortableOption = False
     as_json: JsonOption = False
+
+    @property
+    def is_tuned(self) -> bool:
+        """The user said how files are to be sent; the other end sends some of them."""
+        return self.arq is not None or self.window is not None or self.congestion is not None
 
     def config(self) -> Config:
         """The part that the transport works with."""
         return Config(
             max_datagram=self.max_datagram,
-            congestion=str(self.congestion),
+            arq=str(self.arq or Arq.SELECTIVE_REPEAT),
+            window=self.window or 0,
+            congestion=str(self.congestion or Congestion.BBR),
             plaintext=self.plaintext,
             portable=self.portable,
         )
@@ -94,11 +96,12 @@ async def join(
     nick: str | None = None,
     folder: Path | None = None,
     one_shot: bool = False,
+    fetches: bool = True,
 ) -> Client:
     """Join a server as the options say. The errors of `connect`; one that the network has is a HandshakeError.
 
-    nick: instead of the one in the options. When nobody chose a nickname and nobody can be asked, one that is in use
-    gets a number.
+    fetches: the server may have to send files, and is told how when the user said so. nick: instead of the one in the
+    options. When nobody chose a nickname and nobody can be asked, one that is in use gets a number.
     """
     chosen = nick or options.name
     for number in range(1, MAX_NUMBER):
@@ -110,8 +113,18 @@ async def join(
                 raise
         else:
             _tell_about_key(client, server, options, terminal)
-            return client
+            return await _tuned(client, options) if fetches and options.is_tuned else client
     raise AssertionError("the loop above returns or raises")
+
+
+async def _tuned(client: Client, options: ClientOptions) -> Client:
+    """Tell the server how to send us files."""
+    try:
+        await client.tune(options.config())
+    except BaseException:
+        await client.close()
+        raise
+    return client
 
 
 def default_nick() -> str:
@@ -138,6 +151,7 @@ async def _connect(
             strict=options.strict,
             server_key=options.server_key,
             keylog=options.keylog,
+            capture=capture_target(options.capture, options.capture_limit),
             one_shot=one_shot,
         )
     except OSError as error:

@@ -63,6 +63,7 @@ CLIENT_VERBS: Final[Mapping[str, Verb]] = {
     "files": Verb("/files", "what files the server has"),
     "put": Verb("/put PATH", "upload a file", 1, 1, takes_rest=True),
     "get": Verb("/get NAME [DEST]", 'download a file, into the folder DEST; "..." round names with spaces', 1, 2),
+    "stats": Verb("/stats", "round-trip time, window, losses, speed"),
     "help": Verb("/help", "this list"),
     "quit": Verb("/quit", "leave"),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from udpchat.capture.rotation import CaptureTarget
 from udpchat.config import MIB
 from udpchat.errors import StorageError
 from udpchat.sim.link import LinkSpec
@@ -16,7 +17,10 @@ from udpchat.store.trouble import storage_error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the user asked for."""
+    """What the user asked for. capture_at: "server" or "relay", whichever writes the capture.
+
+    sending: options of the server and the clients that say how files are sent.
+    """
 
     file: Path | None
     size: int
@@ -24,6 +28,9 @@ class Plan:
     rebind: int
     seed: int
     plaintext: bool
+    capture: CaptureTarget | None = None
+    capture_at: str = "server"
+    sending: tuple[str, ...] = ()
 
 
 def make_files(plan: Plan, folder: Path) -> tuple[Path, Path]:

@@ -145,6 +145,7 @@ class Demo:
             "--data",
             str(self._folder / "server"),
             *self._mode(),
+            *self._capture("server"),
         ]
 
     def _client_arguments(self, name: str, place: str) -> list[str]:
@@ -175,10 +176,16 @@ class Demo:
             arguments += [f"--{name}", str(getattr(link, name))]
         for start, length in link.blackouts:
             arguments += ["--blackout", f"{start}us+{length}us"]
-        return arguments
+        return [*arguments, *self._capture("relay")]
 
     def _mode(self) -> list[str]:
-        return ["--plaintext"] if self._plan.plaintext else []
+        return [*(["--plaintext"] if self._plan.plaintext else []), *self._plan.sending]
+
+    def _capture(self, name: str) -> list[str]:
+        target = self._plan.capture
+        if target is None or self._plan.capture_at != name:
+            return []
+        return ["--capture", str(target.path), "--capture-limit", str(target.limit)]
 
     # -- words ---------------------------------------------------------------------------------------------------------
 

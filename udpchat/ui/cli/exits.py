@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from udpchat.errors import (
+    CaptureError,
     ConnectionLostError,
     ErrorCode,
     HandshakeError,
@@ -69,7 +70,7 @@ def exit_code(error: BaseException) -> ExitCode:
             return refusal_code(error.code)
         case ConnectionLostError():
             return ExitCode.CONNECTION_LOST
-        case StorageError() | OSError():
+        case StorageError() | CaptureError() | OSError():
             return ExitCode.LOCAL_FILE
         case KeyboardInterrupt():
             return ExitCode.INTERRUPTED

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from udpchat.ui.cli.capture import capture
 from udpchat.ui.cli.client import client
 from udpchat.ui.cli.demo import demo
 from udpchat.ui.cli.oneshot import get, ls, put, say
 from udpchat.ui.cli.relay import relay
 from udpchat.ui.cli.running import report
 from udpchat.ui.cli.server import server
+from udpchat.ui.cli.simulate import simulate
 from udpchat.ui.cli.trust import trust
+from udpchat.ui.cli.wireshark import wireshark
 from udpchat.version import __version__
 
 app = typer.Typer(
@@ -51,6 +54,8 @@ def _udpchat(
     """Chat and files for a local network over one UDP port."""
 
 
-for command in (server, client, put, get, ls, say, relay, demo):
+for command in (server, client, put, get, ls, say, relay, demo, simulate):
     app.command()(command)
 app.add_typer(trust, name="trust")
+app.add_typer(capture, name="capture")
+app.add_typer(wireshark, name="wireshark")

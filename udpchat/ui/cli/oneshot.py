@@ -62,7 +62,7 @@ def get(
     async def checked() -> ExitCode:
         if to is not None:
             make_folder(to)
-        return await _joined(server, options, work, folder=to)
+        return await _joined(server, options, work, folder=to, fetches=True)
 
     run("udpchat get", checked())
 
@@ -106,16 +106,16 @@ def say(
     run("udpchat say", checked())
 
 
-async def _joined(server: HostPort, options: ClientOptions, work: Work, folder: Path | None = None) -> ExitCode:
+async def _joined(
+    server: HostPort, options: ClientOptions, work: Work, folder: Path | None = None, *, fetches: bool = False
+) -> ExitCode:
     """Join, do the work, leave. ConnectionLostError when the server ends the session meanwhile."""
     with Terminal(as_json=options.as_json) as terminal:
-        return await _joined_at(terminal, server, options, work, folder)
+        client = await join(server, options, terminal, folder=folder, one_shot=True, fetches=fetches)
+        return await _worked(client, terminal, work)
 
 
-async def _joined_at(
-    terminal: Terminal, server: HostPort, options: ClientOptions, work: Work, folder: Path | None
-) -> ExitCode:
-    client = await join(server, options, terminal, folder=folder, one_shot=True)
+async def _worked(client: Client, terminal: Terminal, work: Work) -> ExitCode:
     try:
         code = await work(client, terminal)
         if code is ExitCode.CONNECTION_LOST and not terminal.as_json:

@@ -168,6 +168,9 @@ _LINK_OPTIONS: Final[dict[str, Any]] = {
     "mtu": Annotated[
         int, typer.Option(help="Larger IP packets vanish without a word.", min=0, show_default=False, metavar="BYTES")
     ],
+    "mtu_from": Annotated[
+        int, option("--mtu-from", parse_duration, "TIME", "When --mtu begins to hold, as on a path that changes.")
+    ],
     "duplicate": Annotated[
         float, option("--duplicate", parse_probability, "SHARE", "Share of packets that arrive twice.")
     ],

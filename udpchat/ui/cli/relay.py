@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import json
 import selectors
 import signal
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from udpchat.capture.rotation import DEFAULT_LIMIT
+from udpchat.errors import StorageError
+from udpchat.net.capturing import open_capture
 from udpchat.net.relay import Relay
 from udpchat.net.relay_outbox import RelayCounters
+from udpchat.net.relay_record import INTERFACES
 from udpchat.sim.link import LinkCounters, LinkSpec
+from udpchat.ui.cli.capturing import CaptureLimitOption, CaptureOption, capture_target
+from udpchat.ui.cli.exits import ExitCode
 from udpchat.ui.cli.options import (
     HostPort,
     JsonOption,
@@ -26,13 +34,14 @@ from udpchat.ui.cli.options import (
     parse_host_port,
     parse_port,
 )
+from udpchat.ui.cli.render import visible
 
 CANNOT_LISTEN = 2
 UNKNOWN_TARGET = 3
 
 
 @link_options()
-def relay(
+def relay(  # noqa: PLR0913 - an option each
     *,
     listen: Annotated[
         int, typer.Option(parser=convert(parse_port), metavar="PORT", help="Port that clients are told to use.")
@@ -45,6 +54,8 @@ def relay(
     link: LinkSpec,
     rebind: RebindOption = 0,
     seed: SeedOption = 0,
+    capture: CaptureOption = None,
+    capture_limit: CaptureLimitOption = DEFAULT_LIMIT,
     as_json: JsonOption = False,
 ) -> None:
     """Pass datagrams on to a server, and lose, delay and damage some of them. Ctrl-C stops it and shows the counts.
@@ -52,12 +63,17 @@ def relay(
     Delay, loss and the rest hold for each direction of each client.
 
     Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 wrong option or the port cannot be used, 3 the server's name is not
-    known.
+    known, 9 the capture cannot be written.
     """
+    target = capture_target(capture, capture_limit)
     # epoll rounds a wait up to a millisecond, select does not; the relay keeps below its limit of descriptors.
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
+    make_loop = functools.partial(asyncio.SelectorEventLoop, selectors.SelectSelector())
+    with asyncio.Runner(loop_factory=make_loop) as runner, ExitStack() as closing:
         try:
-            counters = runner.run(_run(Relay(link, seed=seed, rebind=rebind), (host, listen), to))
+            record = open_capture(target, INTERFACES, closing)
+            counters = runner.run(_run(Relay(link, seed=seed, rebind=rebind, capture=record), (host, listen), to))
+        except StorageError as error:
+            _fail(visible(str(error)), ExitCode.LOCAL_FILE)
         except LookupError as error:
             _fail(f"the server is not known: {error.args[0]}; check the name after --to", UNKNOWN_TARGET)
         except OSError as error:

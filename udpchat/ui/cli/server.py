@@ -11,14 +11,14 @@ from typing import Annotated, Final
 import typer
 from platformdirs import user_data_path
 
+from udpchat.capture.rotation import DEFAULT_LIMIT
 from udpchat.chat.text import text_fault
 from udpchat.config import DEFAULT_PORT, MAX_DATAGRAM_IPV4, Config
 from udpchat.errors import UdpchatError
 from udpchat.net.server import Server, serve
 from udpchat.store.trouble import storage_error
+from udpchat.ui.cli.capturing import CaptureLimitOption, CaptureOption, capture_target
 from udpchat.ui.cli.client_options import (
-    Congestion,
-    CongestionOption,
     KeylogOption,
     MaxDatagramOption,
     PlaintextOption,
@@ -31,6 +31,7 @@ from udpchat.ui.cli.objects import as_line
 from udpchat.ui.cli.options import JsonOption, convert, parse_port
 from udpchat.ui.cli.render import file_table, user_table, visible
 from udpchat.ui.cli.running import run
+from udpchat.ui.cli.sending import Arq, ArqOption, Congestion, CongestionOption, WindowOption
 from udpchat.ui.cli.terminal import Terminal
 
 PROMPT: Final = "server> "
@@ -52,7 +53,11 @@ class ServerOptions:
     max_users: Annotated[int, typer.Option(min=1, help="How many may be here at once.")] = Config().max_users
     plaintext: PlaintextOption = False
     keylog: KeylogOption = None
-    congestion: CongestionOption = Congestion.BBR
+    capture: CaptureOption = None
+    capture_limit: CaptureLimitOption = DEFAULT_LIMIT
+    arq: ArqOption = None
+    window: WindowOption = None
+    congestion: CongestionOption = None
     max_datagram: MaxDatagramOption = MAX_DATAGRAM_IPV4
     portable: PortableOption = False
     as_json: JsonOption = False
@@ -62,7 +67,9 @@ class ServerOptions:
         return Config(
             max_users=self.max_users,
             plaintext=self.plaintext,
-            congestion=str(self.congestion),
+            arq=str(self.arq or Arq.SELECTIVE_REPEAT),
+            window=self.window or 0,
+            congestion=str(self.congestion or Congestion.BBR),
             max_datagram=self.max_datagram,
             portable=self.portable,
         )
@@ -107,7 +114,14 @@ async def _serve(options: ServerOptions, terminal: Terminal) -> ExitCode:
 async def _start(options: ServerOptions, folder: Path) -> Server:
     _make_data_folder(folder)
     try:
-        return await serve(options.host, options.port, data=folder, config=options.config(), keylog=options.keylog)
+        return await serve(
+            options.host,
+            options.port,
+            data=folder,
+            config=options.config(),
+            keylog=options.keylog,
+            capture=capture_target(options.capture, options.capture_limit),
+        )
     except OSError as error:
         raise CommandError(ExitCode.USAGE, _listen_trouble(error, options)) from error
 

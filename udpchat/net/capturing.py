@@ -1,0 +1,42 @@
+"""Captures of what passes the sockets of a program, on disk while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from udpchat.capture.rotation import CaptureLog, CaptureTarget
+from udpchat.capture.tap import Tap
+from udpchat.net.driver import Core
+from udpchat.net.sockets import DatagramSocket
+from udpchat.protocol.datagrams import Address
+from udpchat.protocol.service import Host
+
+
+def open_capture(target: CaptureTarget | None, interfaces: Sequence[str], closing: ExitStack) -> CaptureLog | None:
+    """The capture, when there is to be one, which the stack closes. StorageError."""
+    if target is None:
+        return None
+    log = CaptureLog(target, interfaces)
+    closing.callback(log.close)
+    return log
+
+
+def tap_between(log: CaptureLog | None, sockets: Sequence[DatagramSocket], offset: int) -> Tap | None:
+    """A tap between a core and its sockets, when there is a capture. offset: wall clock minus `now` [us].
+
+    A socket that listens on every address of the machine is recorded with that address, 0.0.0.0 or ::.
+    """
+    if log is None:
+        return None
+    by_family = {":" in each.address[0]: each.address for each in sockets}
+
+    def local(remote: Address) -> Address:
+        return by_family[":" in remote[0]]
+
+    return Tap(log, local, offset=offset, flush=log.flush)
+
+
+def tapped(host: Host, tap: Tap | None) -> Core:
+    """What the driver is to drive: the host itself, unless it is recorded."""
+    return host if tap is None else tap.wrap(host)
