@@ -144,7 +144,13 @@ def test_params_carry_milliseconds_for_our_microseconds() -> None:
     assert codec.decode_params(PARAMS_BYTES) == PARAMS
 
 
-@pytest.mark.parametrize("part", [*(PARAMS_BYTES[:size] for size in range(len(PARAMS_BYTES))), PARAMS_BYTES + b"\0"])
-def test_params_of_another_size_are_malformed(part: bytes) -> None:
+def test_params_may_be_padded() -> None:
+    padded = codec.encode_params(PARAMS, padding=96)
+    assert padded == PARAMS_BYTES + bytes(96)
+    assert codec.decode_params(padded) == PARAMS
+
+
+@pytest.mark.parametrize("part", [PARAMS_BYTES[:size] for size in range(len(PARAMS_BYTES))])
+def test_params_that_are_cut_are_malformed(part: bytes) -> None:
     with pytest.raises(DecodeError, match="malformed"):
         codec.decode_params(part)

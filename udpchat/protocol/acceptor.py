@@ -11,7 +11,7 @@ from udpchat.config import HELLO_SIZE, SECOND, Config
 from udpchat.crypto.connection_ids import ConnectionIds
 from udpchat.crypto.cookies import TOKEN_NONCE_SIZE, AddressTokens, Cookies
 from udpchat.crypto.keys import ServerKeys
-from udpchat.crypto.noise import NoiseResponder
+from udpchat.crypto.noise import KEY_SIZE, REPLY_OVERHEAD, NoiseResponder
 from udpchat.errors import AuthenticationError, DecodeError
 from udpchat.protocol.assembly import Agreement
 from udpchat.protocol.datagrams import Address
@@ -177,24 +177,24 @@ class Acceptor:
         while taken(connection_id):
             connection_id = self.ids.make(self._random_bytes(5))
         config = self._config
-        params = encode_params(
-            Params(
-                connection_id=connection_id,
-                reset_token=self.ids.reset_token(connection_id),
-                features=FEATURES,
-                max_datagram=config.max_datagram,
-                idle_timeout=config.idle_timeout,
-            )
+        params = Params(
+            connection_id=connection_id,
+            reset_token=self.ids.reset_token(connection_id),
+            features=FEATURES,
+            max_datagram=config.max_datagram,
+            idle_timeout=config.idle_timeout,
         )
+        ephemeral = self._random_bytes(KEY_SIZE)  # in plaintext too: one seed, one sequence of packets, sealed or not
         start = prologue(attempt_id, sealed=not config.plaintext)
         if config.plaintext:
             secrets: tuple[bytes, bytes] | None = None
-            message, digest = params, plaintext_hash(start, hello.ephemeral, params)
+            message = encode_params(params, padding=REPLY_OVERHEAD)
+            digest = plaintext_hash(start, hello.ephemeral, message)
         else:
-            responder = NoiseResponder(start, self._keys.static_private, self._random_bytes(32))
+            responder = NoiseResponder(start, self._keys.static_private, ephemeral)
             try:
                 responder.read_hello(hello.ephemeral)
-                message = responder.write_reply(params)
+                message = responder.write_reply(encode_params(params))
             except AuthenticationError:
                 raise DecodeError("bad-ephemeral") from None
             secrets, digest = responder.split(), responder.handshake_hash

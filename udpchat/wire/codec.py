@@ -303,8 +303,8 @@ def encode_reset(connection_id: bytes, reset_token: bytes) -> bytes:
     return encode_associated(PacketType.RESET, Flag.FROM_SERVER, connection_id, 0, None, 0) + reset_token
 
 
-def encode_params(params: Params) -> bytes:
-    """What REPLY carries, to be sealed by the handshake."""
+def encode_params(params: Params, padding: int = 0) -> bytes:
+    """What REPLY carries, to be sealed by the handshake. padding: bytes of zeros behind it, where nothing is sealed."""
     return _PARAMS.pack(
         [
             params.connection_id,
@@ -312,12 +312,13 @@ def encode_params(params: Params) -> bytes:
             params.features,
             params.max_datagram,
             params.idle_timeout // MILLISECOND,
+            bytes(padding),
         ]
     )
 
 
 def decode_params(part: bytes | bytearray | memoryview) -> Params:
     """What REPLY carried."""
-    connection_id, reset_token, features, max_datagram, milliseconds = _PARAMS.unpack_all(memoryview(part))
+    connection_id, reset_token, features, max_datagram, milliseconds, _ = _PARAMS.unpack_all(memoryview(part))
     make = cast("Callable[..., Params]", Params)
     return make(connection_id, reset_token, features, max_datagram, cast("int", milliseconds) * MILLISECOND)

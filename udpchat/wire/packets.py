@@ -217,6 +217,7 @@ PARAMS = Struct(
     "features" / FlagsEnum(Int32ub, Feature) * "what the server can do",
     "max_datagram" / Int16ub * "largest datagram the server takes [bytes]",
     "idle_timeout" / Int32ub * "silence after which the server drops the connection [ms]",
+    "padding" / GreedyBytes * "empty; in plaintext mode zero bytes up to the length that a sealed REPLY has",
 )
 
 # -- records -----------------------------------------------------------------------------------------------------------
