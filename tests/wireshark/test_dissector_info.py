@@ -1,0 +1,132 @@
+"""Lines of the packet list as people read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.wireshark.test_dissector_damage import plaintext
+from tests.wireshark.tshark import capture_of, infos, tshark
+from udpchat.config import MIB
+from udpchat.crypto.plain import checksum_trailer
+from udpchat.wire import codec, records
+from udpchat.wire.codec import Ack, Body, Close, Cookie, Data, Hello, Message, Params, Ping, Probe, Reply, Version
+from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.records import Record
+
+ID = bytes(8)
+FROM_SERVER = int(Flag.FROM_SERVER)
+MD5 = bytes.fromhex("9e107d9d372bb6826bd81d3542a419d6")
+
+
+def handshake(packet_type: PacketType, clear: Hello | Cookie | Reply | Version, flags: int = 0) -> bytes:
+    return codec.encode_handshake(packet_type, flags, ID, 0, clear)
+
+
+def packet(packet_type: PacketType, number: int, body: Body | Ack, flags: int = 0) -> bytes:
+    clear, content = (body, b"") if isinstance(body, Ack) else (None, codec.encode_body(body))
+    covered = codec.encode_associated(packet_type, flags, ID, number, clear, len(content)) + content
+    return covered + checksum_trailer(covered)
+
+
+PACKETS = [
+    (handshake(PacketType.HELLO, Hello(bytes(32), 1)), "→ HELLO"),
+    (handshake(PacketType.COOKIE, Cookie(bytes(20)), FROM_SERVER), "← COOKIE, to be sent back in HELLO"),
+    (handshake(PacketType.HELLO, Hello(bytes(32), 1, bytes(20))), "→ HELLO with cookie"),
+    (handshake(PacketType.HELLO, Hello(bytes(32), 1, bytes(36))), "→ HELLO with address token"),
+    (
+        handshake(
+            PacketType.REPLY, Reply(codec.encode_params(Params(ID, bytes(16), 1, 1472, 60_000_000))), FROM_SERVER
+        ),
+        "← REPLY, plaintext",
+    ),
+    (handshake(PacketType.REPLY, Reply(bytes(130)), 5), "← REPLY, sealed"),
+    (handshake(PacketType.VERSION, Version(1, 2, 3), FROM_SERVER), "← VERSION, speaks 1 to 2"),
+    (codec.encode_reset(ID, bytes(16)), "← RESET, the server does not know this connection"),
+    (
+        plaintext(PacketType.DATA, 812, Data(3, 1_148_376), bytes(1416)),
+        "→ DATA  #812 transfer 3, 1416 bytes at 1148376",
+    ),
+    (
+        packet(PacketType.ACK, 33, Ack(814, 7, 1_234, 813, MIB, ((814, 815), (700, 813), (0, 699))), FROM_SERVER),
+        "← ACK  #33 of 814 (+2 gaps), 1.2 ms late, window 1 MiB",
+    ),
+    (
+        packet(PacketType.ACK, 34, Ack(814, 7, 0, 813, 1_000, ((814, 815),)), FROM_SERVER),
+        "← ACK  #34 of 814, 0 us late, window 1000 bytes",
+    ),
+    (packet(PacketType.PING, 35, Ping()), "→ PING  #35"),
+    (packet(PacketType.PROBE, 36, Probe(100)), "→ PROBE  #36 of a datagram of 140 bytes"),
+    (packet(PacketType.CLOSE, 37, Close(6, "back at noon"), FROM_SERVER), "← CLOSE  #37 SHUTTING_DOWN: back at noon"),
+    (packet(PacketType.CLOSE, 38, Close(999, "")), "→ CLOSE  #38 code 999"),
+]
+
+RECORDS: list[tuple[Record, str]] = [
+    (records.Join(bytes(32), bytes(64), bytes(16), 1, "alice", "udpchat 1"), "JOIN alice"),
+    (records.Welcome(1, 2, 3, b"", "alice", "lobby"), "WELCOME alice to lobby, 2 present"),
+    (records.Refused(33, "taken"), "REFUSED NICK_IN_USE: taken"),
+    (records.Unsupported(7), "UNSUPPORTED LINE"),
+    (records.Say(bytes(16), "lobby", "hello"), "SAY in lobby: hello"),
+    (records.Said(bytes(16), 12, 0), "SAID as line 12"),
+    (records.Line(12, 0, "lobby", "alice", "two\nlines"), "LINE alice: two␊lines"),
+    (records.Tell(bytes(16), "bob", "psst"), "TELL to bob: psst"),
+    (records.Private(5, 6, "alice", "bob", "psst"), "PRIVATE alice to bob: psst"),
+    (records.Presence(1, 3, "zoë"), "PRESENCE zoë joined, 3 present"),
+    (records.Users(), "USERS"),
+    (records.User(1, "bob"), "USER bob"),
+    (records.Finished(4), "FINISHED 4 records"),
+    (records.Notice(1, "back at noon"), "NOTICE back at noon"),
+    (records.Open(bytes(16), 2 * MIB, "a b.txt"), 'OPEN "a b.txt", 2 MiB'),
+    (records.Opened(3, 100, ()), "OPENED transfer 3, room up to 100"),
+    (records.Credit(3, 200), "CREDIT transfer 3, room up to 200"),
+    (records.Commit(bytes(16), MD5), f"COMMIT MD5 {MD5.hex()}"),
+    (records.Committed(bytes(16), bytes(16), MD5, 1, "a.txt"), f'COMMITTED "a.txt", MD5 {MD5.hex()}'),
+    (records.Cancel(3, 71, ""), "CANCEL transfer 3, CANCELLED"),
+    (records.ListFiles(), "LIST_FILES"),
+    (records.File(bytes(16), 1, MD5, 1, "bob", "a.txt"), 'FILE "a.txt", 1 byte, of bob'),
+    (records.Fetch(bytes(16), "a.txt", ()), 'FETCH "a.txt"'),
+    (records.Fetch(MD5, "", ()), f"FETCH file {MD5.hex()}"),
+    (records.Offer(4, bytes(16), 10, MD5, "a.txt"), 'OFFER transfer 4, "a.txt", 10 bytes'),
+    (records.Received(4, MD5), f"RECEIVED transfer 4, MD5 {MD5.hex()}"),
+    (records.Shared(bytes(16), 10, MD5, "bob", "a.txt"), 'SHARED "a.txt", 10 bytes, of bob'),
+    (records.Tune(8, "go-back-n", "fixed"), "TUNE go-back-n, window 8, fixed"),
+    (records.Tuned(0, "stop-and-wait", "bbr"), "TUNED stop-and-wait, bbr"),
+]
+
+
+@pytest.mark.parametrize("analyze", [True, False])
+def test_a_packet_has_a_line_that_a_person_understands(tmp_path: Path, *, analyze: bool) -> None:
+    capture = capture_of(tmp_path / "packets.pcapng", [data for data, _ in PACKETS])
+    lines = infos(capture, analyze=analyze)
+    for line, (_, expected) in zip(lines, PACKETS, strict=True):
+        assert line == expected or (analyze and line.endswith(expected[2:]) and line.startswith(f"{expected[0]} ["))
+
+
+def test_a_record_has_a_line_that_a_person_understands(tmp_path: Path) -> None:
+    sent, offset = [], 0
+    for number, (record, _) in enumerate(RECORDS):
+        content = records.encode_record(record, number)
+        sent.append(plaintext(PacketType.MSG, number, Message(0, offset), content))
+        offset += len(content)
+    lines = infos(capture_of(tmp_path / "records.pcapng", sent))
+    assert lines == [f"→ MSG  #{number} channel 0: {line}" for number, (_, line) in enumerate(RECORDS)]
+
+
+def test_many_records_in_one_packet_share_its_line(tmp_path: Path) -> None:
+    content = b"".join(records.encode_record(records.User(1, f"user{number}")) for number in range(9))
+    sent = plaintext(PacketType.MSG, 0, Message(1, 0), content)
+    (line,) = infos(capture_of(tmp_path / "users.pcapng", [sent]))
+    assert line == "→ MSG  #0 channel 1: USER user0 | USER user1 | USER user2 | USER user3 | 5 more records"
+
+
+def test_a_long_text_is_cut_between_characters(tmp_path: Path) -> None:
+    content = records.encode_record(records.Notice(1, "ü" * 300))
+    (line,) = infos(capture_of(tmp_path / "long.pcapng", [plaintext(PacketType.MSG, 0, Message(0, 0), content)]))
+    assert line == f"→ MSG  #0 channel 0: NOTICE {'ü' * 60}..."
+
+
+def test_wall_clock_times_are_shown_as_dates(tmp_path: Path) -> None:
+    content = records.encode_record(records.Notice(1_700_000_000_123_456, "x"))
+    capture = capture_of(tmp_path / "dates.pcapng", [plaintext(PacketType.MSG, 0, Message(0, 0), content)])
+    assert "1700000000123456 us (2023-11-14 22:13:20.123456 UTC)" in tshark(capture, "-O", "udpchat")
