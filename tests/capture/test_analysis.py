@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.capture.scripted import CHUNK, CLIENT, ID, SERVER, Script, plain
 from udpchat.capture.analysis import MAX_ATTEMPTS, MAX_CONNECTIONS, Analysis
 from udpchat.capture.flow import MAX_STREAMS, read_list
-from udpchat.capture.streams import MAX_OUTSTANDING, Outstanding, Sent
+from udpchat.capture.streams import MAX_OUTSTANDING, MAX_OVERLAP, Outstanding, Sent
 from udpchat.wire.codec import Data, Hello, encode_associated, encode_handshake
 from udpchat.wire.packets import Flag, PacketType
 from udpchat.wire.records import Offer, Open, Opened
@@ -72,7 +72,14 @@ def test_bytes_below_the_highest_that_were_not_seen_before_are_a_repeat() -> Non
 
 def test_what_was_overtaken_by_its_repeat_is_the_original() -> None:
     stream = Script().data(0, 0).data(2, 1).data(1, 1).ack((0, 3)).transfer()
-    assert (stream.counts.out_of_order, stream.counts.retransmitted) == (1, 0)
+    assert (stream.counts.out_of_order, stream.counts.retransmitted, stream.counts.spurious) == (1, 1, 1)
+
+
+def test_a_repeat_is_needless_only_when_all_its_bytes_had_arrived() -> None:
+    script = Script().data(0, 0).data(1, 1)
+    both = plain(PacketType.DATA, 2, Data(1, 0), bytes(2 * CHUNK), from_server=False)
+    assert script.put(both).ack((0, 1)).transfer().counts.spurious == 0
+    assert script.ack((0, 2)).transfer().counts.spurious == 1
 
 
 def test_the_same_packet_number_twice_is_a_duplicated_datagram() -> None:
@@ -239,3 +246,19 @@ def test_no_sequence_of_packets_breaks_the_books(sequence: list[tuple[str, int |
                     assert 0 <= counts.lost <= counts.packets
                     assert counts.spurious <= counts.retransmitted <= counts.packets
                     assert stream.acked.total <= stream.sent.total <= counts.bytes
+
+
+def test_a_chunk_that_is_repeated_for_ever_is_compared_with_few_of_its_repeats() -> None:
+    outstanding = Outstanding()
+    for number in range(1_000):
+        outstanding.add(Sent(number, 0, PacketType.DATA, 1, 0, 100, 100))
+    assert len(outstanding.overlapping((PacketType.DATA, 1), 0, 100)) == MAX_OVERLAP
+
+
+def test_a_packet_is_lost_once() -> None:
+    outstanding, sent = Outstanding(), Sent(7, 0, PacketType.DATA, 1, 0, 100, 100)
+    outstanding.add(sent)
+    assert outstanding.flying(0, 100) == [sent]
+    outstanding.lose(sent)
+    assert outstanding.flying(0, 100) == []
+    assert outstanding.take(0, 100) == [sent]

@@ -172,8 +172,8 @@ def test_keys_of_one_phase_are_tried_until_one_fits() -> None:
         ring.add(logged)
         ring.add(logged)
     assert len(ring) == len(lines) == 2 * EPOCHS
-    for packet in sealed[::-1] + sealed:
-        assert ring.open(packet) == (packet[:24], bytes(24))
+    for data in sealed[::-1] + sealed:
+        assert ring.open(data) == (data[:24], bytes(24))
 
 
 def test_handshake_packets_and_other_datagrams_are_not_sealed() -> None:

@@ -15,6 +15,8 @@ from udpchat.capture.records import PATIENCE, ChannelReader, Conversation, runs_
 from udpchat.capture.tolerant import Readable
 from udpchat.capture.transfers import MAX_OFFSET, MAX_PARTS, Part, Transfers
 from udpchat.errors import CaptureError, StorageError
+from udpchat.lab.experiment import Direction
+from udpchat.sim.link import LinkSpec
 from udpchat.store.names import export_name, numbered
 from udpchat.wire.codec import Data, Message
 from udpchat.wire.packets import PacketType
@@ -49,8 +51,10 @@ def content(chunks: int) -> bytes:
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("link", [LOSSY, DAMAGING])
 @pytest.mark.parametrize("plaintext", [False, True])
-def test_a_file_is_recovered_as_it_was_sent(direction: str, link: object, plaintext: bool, tmp_path: Path) -> None:
-    run = simulated(7, link, direction=direction, plaintext=plaintext)  # type: ignore[arg-type]
+def test_a_file_is_recovered_as_it_was_sent(
+    direction: Direction, link: LinkSpec, plaintext: bool, tmp_path: Path
+) -> None:
+    run = simulated(7, link, direction=direction, plaintext=plaintext)
     keys = None if plaintext else run.save_keys(tmp_path)
     ((found, path),) = ((each.found, each.path) for each in extract(run.readable(tmp_path), tmp_path / "out", keys)[0])
     assert path is not None
@@ -196,7 +200,7 @@ def test_parts_are_bounded(tmp_path: Path) -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 80)), max_size=40))
+@given(pieces=st.lists(st.tuples(st.integers(0, 400), st.integers(1, 80)), max_size=40))
 def test_a_part_holds_the_bytes_that_came_in_whatever_pieces(pieces: list[tuple[int, int]], tmp_path: Path) -> None:
     path = tmp_path / "part"
     path.unlink(missing_ok=True)
@@ -260,7 +264,7 @@ def test_no_content_of_channels_raises(messages: list[tuple[bool, int, int, byte
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(
+    parts=st.lists(
         st.tuples(
             st.sampled_from([PacketType.DATA, PacketType.MSG]), st.integers(0, 2**53 - 1), st.binary(max_size=40)
         ),

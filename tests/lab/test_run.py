@@ -178,7 +178,7 @@ def test_lines_that_are_not_heard_are_said() -> None:
 
 def test_patience_has_an_end() -> None:
     outcome = run_experiment(experiment(size=1_000_000, patience=200 * MILLISECOND))
-    assert outcome.missing == ("the file of alice did not arrive: the time was over",)
+    assert outcome.missing == ("the file of alice did not arrive: it took too long",)
 
 
 @pytest.mark.parametrize(

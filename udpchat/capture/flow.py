@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from udpchat.arq.ranges import RangeSet
 from udpchat.capture.streams import MAX_REPEATS, MAX_RUNS, Outstanding, Sent, Stream, StreamKey
-from udpchat.config import PACKET_THRESHOLD
+from udpchat.config import PACKET_THRESHOLD, SECOND
 from udpchat.wire.codec import Ack
 from udpchat.wire.packets import PacketType
 
@@ -22,6 +22,7 @@ MAX_STREAMS: Final = 4_096  # of a direction
 MAX_JUMP: Final = 2**20  # packet numbers; one farther ahead is taken for damage unless the next one follows it
 MAX_AHEAD: Final = 4_096  # packets that an ACK may know and a capture may have missed
 
+MAX_ROUND_TRIP: Final = 600 * SECOND  # no connection lives through a longer silence
 MAX_THRESHOLD: Final = 64  # packets; docs/protocol.md section 7.5
 
 _AWAITED: Final = frozenset({PacketType.DATA, PacketType.MSG, PacketType.PING, PacketType.PROBE})
@@ -75,6 +76,33 @@ class Numbers:
         return "late" if is_late else "new"
 
 
+class LossRule:
+    """From which ACK on a packet is lost. largest_acked: -1 before the first ACK.
+
+    examined: packets below this number are acknowledged or lost. is_declared: comments of the sender tell what is lost,
+    so that nothing is concluded.
+    """
+
+    __slots__ = ("_threshold", "examined", "is_declared", "largest_acked")
+
+    def __init__(self) -> None:
+        self.largest_acked = -1
+        self.examined = 0
+        self.is_declared = False
+        self._threshold = PACKET_THRESHOLD
+
+    def advance(self, largest: int) -> tuple[int, int]:
+        """The packets (start, stop) that are lost now that this number was acknowledged, if they have no ACK."""
+        self.largest_acked = max(self.largest_acked, largest)
+        start = self.examined
+        self.examined = max(self.largest_acked - self._threshold + 1, start)
+        return start, self.examined
+
+    def on_late(self, number: int) -> None:
+        """A packet that was taken for lost was acknowledged: the path reorders so far (RFC 8985 section 7.2)."""
+        self._threshold = min(max(self._threshold, self.largest_acked - number + 1), MAX_THRESHOLD)
+
+
 class Flow:
     """One direction of a connection.
 
@@ -93,10 +121,7 @@ class Flow:
         self.numbers = Numbers()
         self._observer = observer
         self._outstanding = Outstanding()
-        self._largest_acked = -1
-        self._threshold = PACKET_THRESHOLD  # packets
-        self._examined = 0  # packets below this number are acknowledged or lost
-        self._declares = False  # the sender's comments tell what is lost
+        self._rule = LossRule()
 
     # -- packets of this direction -------------------------------------------------------------------------------------
 
@@ -134,7 +159,7 @@ class Flow:
         if forgotten is not None and not forgotten.is_lost:
             self.in_flight -= forgotten.weight
         self.in_flight += sent.weight
-        if sent.number <= self._largest_acked - self._threshold and not self._declares:
+        if sent.number < self._rule.examined and not self._rule.is_declared:
             self._lose(sent.us, sent)  # a straggler of a capture in the middle of the path
         if stream is not None:
             counts = stream.counts
@@ -151,19 +176,23 @@ class Flow:
         is_below = sent.offset < stream.sent.last  # first sends ascend: if this is the first one, another was not seen
         is_known = stream.add_sent(sent.offset, stop)
         if is_late:  # what was overtaken on the path was sent before what overtook it
-            newer = self._outstanding.overlapping(stream.key, sent.offset, stop)
-            sent.repeated_by = [each for each in newer if each.number > sent.number][:MAX_REPEATS]
+            overlapping = self._outstanding.overlapping(stream.key, sent.offset, stop)
+            sent.repeated_by = [each for each in overlapping if each.number > sent.number][:MAX_REPEATS]
+            for repeat in sent.repeated_by:
+                if not repeat.is_repeat:
+                    stream.counts.retransmitted += 1
+                    _make_repeat(stream, repeat)
             return
         if not (is_known or is_below):
             return
-        sent.is_repeat = True
         is_copy = words.get("sent") == "copy"
         if is_copy:
             stream.counts.copies += 1
         else:
             stream.counts.retransmitted += 1
-            if stream.acked.covers(sent.offset, stop):
-                self._find_spurious(stream, sent)
+        _make_repeat(stream, sent)
+        if not is_copy:
+            _prove(stream, sent, sent.offset, sent.offset)
         for earlier in self._outstanding.overlapping(stream.key, sent.offset, stop):
             self._on_repeated(earlier, sent, is_copy=is_copy)
 
@@ -171,7 +200,7 @@ class Flow:
         if not is_copy:
             earlier.repeated_by = [*earlier.repeated_by[-MAX_REPEATS + 1 :], sent]
         # A probe timeout repeats what is not lost, and so does chat that nothing follows.
-        if not self._declares and sent.kind is PacketType.DATA and self._largest_acked > earlier.number:
+        if not self._rule.is_declared and sent.kind is PacketType.DATA and self._rule.largest_acked > earlier.number:
             self._lose(sent.us, earlier)
 
     def _stream(self, sent: Sent) -> Stream | None:
@@ -202,8 +231,10 @@ class Flow:
             self.streams[key].counts.acks += 1
         if newest is not None:
             self._measure(us, newest, ack.ack_delay)
-        if ack.largest > self._largest_acked:
-            self._advance(us, ack.largest)
+        start, stop = self._rule.advance(ack.largest)
+        if not self._rule.is_declared:
+            for sent in self._outstanding.flying(start, stop):
+                self._lose(us, sent)
 
     def _on_acked(self, us: int, sent: Sent) -> Stream | None:
         stream = self.streams.get((sent.kind, sent.stream)) if sent.length else None
@@ -211,13 +242,12 @@ class Flow:
             self.in_flight -= sent.weight
         elif stream is not None:
             stream.counts.lost -= 1
-            distance = self._largest_acked - sent.number + 1
-            self._threshold = min(max(self._threshold, distance), MAX_THRESHOLD)
+            self._rule.on_late(sent.number)
         if stream is not None:
             stream.add_acked(sent.offset, sent.offset + sent.length)
             stream.done = us
             for repeat in sent.repeated_by:
-                self._find_spurious(stream, repeat)
+                _prove(stream, repeat, sent.offset, sent.offset + sent.length)
         if self._observer is not None:
             self._observer.on_acked(us, sent, self.in_flight)
         return stream
@@ -225,45 +255,50 @@ class Flow:
     def _measure(self, us: int, newest: Sent, ack_delay: int) -> None:
         """RFC 9002 section 5.1: a sample only when the largest number is newly acknowledged."""
         round_trip = us - newest.us
-        if round_trip < 0:
-            return  # the capture's clock was set back
+        if not 0 <= round_trip <= MAX_ROUND_TRIP:
+            return  # the capture's clock was set
         round_trip -= min(ack_delay, round_trip)
         if (stream := self.streams.get((newest.kind, newest.stream))) is not None:
             stream.add_round_trip(round_trip)
         if self._observer is not None:
             self._observer.on_round_trip(us, round_trip)
 
-    def _advance(self, us: int, largest: int) -> None:
-        """Everything that is now so far below the largest acknowledged number is lost."""
-        self._largest_acked = largest
-        start, self._examined = self._examined, max(largest - self._threshold + 1, self._examined)
-        if not self._declares:
-            for sent in self._outstanding.between(start, self._examined):
-                self._lose(us, sent)
-
     # -- losses --------------------------------------------------------------------------------------------------------
 
     def _on_declared(self, us: int, words: dict[str, str]) -> None:
         if "sent" in words:
-            self._declares = True
+            self._rule.is_declared = True
         for start, stop in read_list(words.get("lost", "")):
-            self._declares = True
-            for sent in self._outstanding.between(start, stop):
+            self._rule.is_declared = True
+            for sent in self._outstanding.flying(start, stop):
                 self._lose(us, sent)
 
     def _lose(self, us: int, sent: Sent) -> None:
         if sent.is_lost:
             return
-        sent.is_lost = True
+        self._outstanding.lose(sent)
         self.in_flight -= sent.weight
         if sent.length:
             self.streams[sent.kind, sent.stream].counts.lost += 1
         if self._observer is not None:
             self._observer.on_lost(us, sent, self.in_flight)
 
-    def _find_spurious(self, stream: Stream, sent: Sent) -> None:
-        stream.counts.spurious += not sent.is_spurious
-        sent.is_spurious = True
+
+def _make_repeat(stream: Stream, sent: Sent) -> None:
+    """A packet turns out to carry what an earlier one carried."""
+    stop = sent.offset + sent.length
+    sent.is_repeat = True
+    sent.unproved = RangeSet(stream.acked.missing(sent.offset, stop))
+
+
+def _prove(stream: Stream, repeat: Sent, start: int, stop: int) -> None:
+    """An earlier packet with these bytes has arrived; when that holds for all of a repeat it was spurious."""
+    if repeat.unproved is None or repeat.is_spurious:
+        return
+    repeat.unproved.remove(start, stop)
+    if not repeat.unproved:
+        repeat.is_spurious = True
+        stream.counts.spurious += 1
 
 
 def read_list(text: str) -> list[tuple[int, int]]:

@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +31,10 @@ FORMATS: Final = ("png", "svg")
 SIZE: Final = (12.0, 8.6)  # inches: 1,200 pixels wide
 RESOLUTION: Final = 100  # dots an inch
 FEW: Final = 2_000  # marks up to which an SVG keeps each as a shape; more are drawn as an image inside it
+LEGEND_COLUMNS: Final = 3
+LEGEND_ROW: Final = 17  # points
+HEAD: Final = 50  # points above the legend, for the title
+LEFT: Final = 0.072  # of the width, for the labels of the vertical axes
 HEADROOM: Final = 1.35  # of the small panels, for their legends
 LONG_NAME: Final = 48  # characters of a file name in the title
 
@@ -128,61 +133,36 @@ def _figure(series: Series, transfer: TransferReport, connection: ConnectionRepo
 
     figures = transfer.figures
     times = Scale(figures.duration, _TIMES)
-    figure = Figure(figsize=SIZE, layout="constrained")
+    figure = Figure(figsize=SIZE)
     sequence, flight, round_trip = figure.subplots(3, 1, sharex=True, height_ratios=[4.4, 1.3, 1.3])
-    figure.suptitle(_title(transfer), x=0.01, ha="left", fontsize=14, fontweight="bold")
+    figure.suptitle(_title(transfer), x=LEFT, y=0.985, ha="left", va="top", fontsize=14, fontweight="bold")
 
     def at(us: int) -> float:
         return times(us - figures.first)
 
-    _draw_sequence(sequence, series, at)
-    sequence.set_title(_subtitle(transfer, connection), fontsize=10, color="#444444")
+    _draw_sequence(sequence, series, at, _subtitle(series, transfer, connection))
     _draw_flight(flight, series, at)
     _draw_round_trips(round_trip, series, at)
     round_trip.set_xlabel(f"time since the first packet of the file [{times.text}]")
     round_trip.set_xlim(-0.01 * times(figures.duration), 1.02 * max(times(figures.duration), 1e-9))
+    rows = -(-len(sequence.get_legend_handles_labels()[1]) // LEGEND_COLUMNS)
+    top = 1 - (HEAD + LEGEND_ROW * rows) / (72 * SIZE[1])
+    # By hand: automatic layouts differ in the last digit from one picture of a process to the next.
+    figure.subplots_adjust(left=LEFT, right=0.985, bottom=0.07, top=top, hspace=0.09)
     figure.align_ylabels()
     return figure
 
 
-def _draw_sequence(axes: Axes, series: Series, at: Callable[[int], float]) -> None:
+def _draw_sequence(axes: Axes, series: Series, at: Callable[[int], float], subtitle: str) -> None:
     packets = [*series.firsts, *series.repeats]
     size = Scale(max((sent.offset + sent.length for sent in packets), default=1), _SIZES)
     spurious = [sent for sent in series.repeats if sent.is_spurious]
     needed = [sent for sent in series.repeats if not sent.is_spurious]
-
-    def bars(group: Iterable[tuple[int, int, int]], colour: str, width: float, label: str, order: float) -> None:
-        rows = list(group)
-        if rows:
-            axes.vlines(
-                [at(us) for us, _, _ in rows],
-                [size(start) for _, start, _ in rows],
-                [size(stop) for _, _, stop in rows],
-                colors=colour,
-                linewidths=width,
-                label=label,
-                zorder=order,
-                rasterized=len(rows) > FEW,
-            )
-
-    def marks(group: list[Sent], colour: str, shape: str, label: str, order: float) -> None:
-        if group:
-            axes.plot(
-                [at(sent.us) for sent in group],
-                [size(sent.offset + sent.length // 2) for sent in group],
-                shape,
-                color=colour,
-                markersize=_mark_size(len(group)),
-                markeredgewidth=1.6 if shape == "x" else 0,
-                label=label,
-                zorder=order,
-                rasterized=len(group) > FEW,
-            )
-
-    bars(_spans(series.firsts), FIRST, 2.4, f"sent for the first time: {series.firsts.total} packets", 4)
-    marks(needed, REPEAT, "^", f"sent again: {series.repeats.total - len(spurious)}", 5)
-    marks(spurious, SPURIOUS, "D", f"sent again although it had arrived: {len(spurious)}", 5)
-    marks(series.lost, LOST, "x", f"lost: {len(series.lost)}", 6)
+    marks, bars = partial(_draw_marks, axes, at, size), partial(_draw_bars, axes, at, size)
+    bars(_spans(series.firsts), FIRST, 4, f"sent for the first time: {series.firsts.total} packets")
+    marks(needed, REPEAT, "^", f"sent again: {series.repeats.total - len(spurious)}")
+    marks(spurious, SPURIOUS, "D", f"sent again although it had arrived: {len(spurious)}")
+    marks(series.lost, LOST, "x", f"lost: {len(series.lost)}")
     if series.cumulative.items:
         axes.step(
             [at(us) for us, _ in series.cumulative],
@@ -193,10 +173,55 @@ def _draw_sequence(axes: Axes, series: Series, at: Callable[[int], float]) -> No
             label="all below is acknowledged (cumulative ACK)",
             zorder=3,
         )
-    bars(series.selective, SELECTIVE, 2.2, "acknowledged, with a hole below (selective ACK)", 2)
+    bars(series.selective, SELECTIVE, 2, "acknowledged, with a hole below (selective ACK)")
     axes.set_ylabel(f"place in the file [{size.text}]")
     axes.margins(y=0.02)
-    axes.legend(loc="upper left", markerscale=1.2)
+    rows = -(-len(axes.get_legend_handles_labels()[1]) // LEGEND_COLUMNS)
+    axes.set_title(subtitle, fontsize=10, color="#444444", pad=LEGEND_ROW * rows + 10)
+    # Above the axes: in them it would cover packets of some transfer or other.
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=LEGEND_COLUMNS, borderaxespad=0.3, frameon=False)
+
+
+def _draw_bars(
+    axes: Axes,
+    at: Callable[[int], float],
+    size: Scale,
+    group: Iterable[tuple[int, int, int]],
+    colour: str,
+    order: int,
+    label: str,
+) -> None:
+    """Bytes from start to stop, at a time."""
+    rows = list(group)
+    if rows:
+        axes.vlines(
+            [at(us) for us, _, _ in rows],
+            [size(start) for _, start, _ in rows],
+            [size(stop) for _, _, stop in rows],
+            colors=colour,
+            linewidths=2.4,
+            label=label,
+            zorder=order,
+            rasterized=len(rows) > FEW,
+        )
+
+
+def _draw_marks(
+    axes: Axes, at: Callable[[int], float], size: Scale, group: list[Sent], colour: str, shape: str, label: str
+) -> None:
+    """Packets, each as a mark in its middle."""
+    if group:
+        axes.plot(
+            [at(sent.us) for sent in group],
+            [size(sent.offset + sent.length // 2) for sent in group],
+            shape,
+            color=colour,
+            markersize=_mark_size(len(group)),
+            markeredgewidth=1.6 if shape == "x" else 0,
+            label=label,
+            zorder=6 if shape == "x" else 5,
+            rasterized=len(group) > FEW,
+        )
 
 
 def _draw_flight(axes: Axes, series: Series, at: Callable[[int], float]) -> None:
@@ -271,11 +296,11 @@ def _title(transfer: TransferReport) -> str:
     return f"{name}: {size(figures.unique):.4g} {size.text} {way}{speed}"
 
 
-def _subtitle(transfer: TransferReport, connection: ConnectionReport) -> str:
+def _subtitle(series: Series, transfer: TransferReport, connection: ConnectionReport) -> str:
     figures, counts = transfer.figures, transfer.figures.counts
     told = [f"{figures.duration / SECOND:.3f} s", f"{counts.packets} packets"]
-    told.append(f"{counts.lost} lost ({100 * counts.lost / max(counts.packets, 1):.1f} %)")
-    told.append(f"{counts.retransmitted} sent again")
+    told.append(f"{len(series.lost)} lost ({100 * len(series.lost) / counts.packets:.1f} %)")
+    told.append(f"{series.repeats.total} sent again")
     if counts.spurious:
         told.append(f"{counts.spurious} of them needlessly")
     if (trips := figures.round_trips) is not None:

@@ -1,7 +1,7 @@
 """What one direction of a connection carried, stream by stream: a stream is a transfer (DATA) or a channel (MSG).
 
-Words: a packet is a repeat when it carries bytes that an earlier packet of its stream carried; it is spurious when that
-earlier packet was acknowledged, before or after. Sizes are bytes, times microseconds.
+Words: a packet is a repeat when it carries bytes that an earlier packet of its stream carried; it is spurious when all
+its bytes were in earlier packets that were acknowledged, before or after. Sizes are bytes, times microseconds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from udpchat.wire.packets import PacketType
 
 MAX_RUNS: Final = 65_536  # separate runs of a stream; what comes in more of them is not told apart from new bytes
 MAX_OUTSTANDING: Final = 65_536  # packets of a direction that nobody acknowledged: four of the largest windows
+MAX_OVERLAP: Final = 64  # packets with the same bytes that are looked at
 MAX_REPEATS: Final = 16  # of one packet that are remembered
 MAX_SAMPLES: Final = 2_000_000  # round-trip times that are kept of a stream
 
@@ -29,6 +30,7 @@ class Sent:
 
     offset, length: its bytes of the stream, none for PING and its like. size: of the datagram. us: when it was seen.
     repeated_by: later packets with some of the same bytes, MAX_REPEATS at most.
+    unproved: of a repeat, the bytes of which no earlier packet is known to have arrived.
     """
 
     number: int
@@ -43,6 +45,7 @@ class Sent:
     is_lost: bool = False
     is_dropped: bool = False
     repeated_by: list[Sent] = field(default_factory=list)
+    unproved: RangeSet | None = None
 
     @property
     def weight(self) -> int:
@@ -54,10 +57,10 @@ class Sent:
 class StreamCounts:
     """Packets and bytes of a stream in one direction.
 
-    bytes: of content, repeats included. retransmitted: packets that are repeats. copies: repeats of what was not
-    lost, as a precaution (known from comments), counted apart. lost: declared or proved lost and not acknowledged later. dropped: the link is known to
-    have dropped them (comments). acks: ACKs that newly acknowledged some of it. in_flight: most bytes of the direction
-    that were in flight when a packet of this stream was sent.
+    bytes: of content, repeats included. retransmitted: packets that are repeats. copies: repeats of what was not lost,
+    as a precaution (known from comments), counted apart. lost: declared or proved lost and not acknowledged later.
+    dropped: the link is known to have dropped them (comments). acks: ACKs that newly acknowledged some of it.
+    in_flight: most bytes of the direction that were in flight when a packet of this stream was sent.
     """
 
     packets: int = 0
@@ -110,11 +113,12 @@ class Stream:
 class Outstanding:
     """Packets without an ACK, found by number and by content; when there are too many the oldest are forgotten."""
 
-    __slots__ = ("_contents", "_numbers", "_packets")
+    __slots__ = ("_contents", "_flying", "_numbers", "_packets")
 
     def __init__(self) -> None:
         self._packets: dict[int, Sent] = {}
         self._numbers: list[int] = []  # ascending
+        self._flying: list[int] = []  # those of them that are not lost
         self._contents: dict[StreamKey, list[tuple[int, int]]] = {}  # (offset, number), ascending
 
     def __len__(self) -> int:
@@ -128,6 +132,7 @@ class Outstanding:
         forgotten = self._take(0, 1)[0] if len(self._numbers) >= MAX_OUTSTANDING else None
         self._packets[sent.number] = sent
         insort(self._numbers, sent.number)
+        insort(self._flying, sent.number)
         if sent.length:
             insort(self._contents.setdefault((sent.kind, sent.stream), []), (sent.offset, sent.number))
         return forgotten
@@ -143,25 +148,33 @@ class Outstanding:
             return []
         return self._take(low, bisect_left(self._numbers, stop, low))
 
-    def between(self, start: int, stop: int) -> list[Sent]:
-        """The packets numbered start to stop - 1."""
-        low = bisect_left(self._numbers, start)
-        return [self._packets[number] for number in self._numbers[low : bisect_left(self._numbers, stop, low)]]
+    def lose(self, sent: Sent) -> None:
+        """A packet that is kept is lost now."""
+        sent.is_lost = True
+        del self._flying[bisect_left(self._flying, sent.number)]
+
+    def flying(self, start: int, stop: int) -> list[Sent]:
+        """The packets numbered start to stop - 1 that are not lost."""
+        low = bisect_left(self._flying, start)
+        return [self._packets[number] for number in self._flying[low : bisect_left(self._flying, stop, low)]]
 
     def overlapping(self, key: StreamKey, start: int, stop: int) -> list[Sent]:
-        """Packets with bytes of a stream from start up to stop, but for long ones that begin far before."""
+        """Packets with bytes of a stream from start up to stop: MAX_OVERLAP of them, none that begin long before."""
         entries = self._contents.get(key, [])
         at = bisect_right(entries, (start, -1))
         found = []
         if at and (before := self._packets[entries[at - 1][1]]).offset + before.length > start:
             found.append(before)
-        found += [self._packets[number] for _, number in entries[at : bisect_left(entries, (stop, -1), at)]]
+        end = min(bisect_left(entries, (stop, -1), at), at + MAX_OVERLAP)
+        found += [self._packets[number] for _, number in entries[at:end]]
         return found
 
     def _take(self, low: int, high: int) -> list[Sent]:
         taken = [self._packets.pop(number) for number in self._numbers[low:high]]
         del self._numbers[low:high]
         for sent in taken:
+            if not sent.is_lost:
+                del self._flying[bisect_left(self._flying, sent.number)]
             if sent.length:
                 key = (sent.kind, sent.stream)
                 entries = self._contents[key]

@@ -31,7 +31,8 @@ class Experiment:
     link: of each client, in each direction. size: bytes of each file. direction: "up" to the server, "down" from it.
     text: the files are readable and compressible, else random. chat: lines a second that everybody present says while
     files are under way; a single client gets somebody to talk to. rebind: interval at which each client gets another
-    address [us], 0 is never. sample: least time between two samples [us], 0 is none. patience: virtual time [us].
+    address [us], 0 is never. rejoin: in the end, which no figure counts, the first client leaves and joins again by its
+    address token. sample: least time between two samples [us], 0 is none. patience: virtual time [us].
     UsageError when it cannot be run.
     """
 
@@ -42,6 +43,7 @@ class Experiment:
     text: bool = False
     chat: float = 0.0
     rebind: int = 0
+    rejoin: bool = False
     seed: int = 0
     config: Config = field(default_factory=Config)
     sample: int = 0

@@ -37,7 +37,8 @@ class Grid:
 
     losses: shares, each way. round_trips: of the empty path without the packets' own times [us]. rate: bytes per second
     on the wire. window: packets in flight; 0 fills each path. congestion: "fixed", or a controller in its place, for
-    which there is no formula. chat: lines a second of two people meanwhile. UsageError when it cannot be run.
+    which there is no formula. chat: lines a second of two people, in one more run of each cell; 0 is none. UsageError
+    when it cannot be run.
     """
 
     schemes: tuple[str, ...]
@@ -61,9 +62,7 @@ class Grid:
             raise UsageError(f"a grid has 1 to {MAX_CELLS} cells")
         windows = (self.window_of(scheme, rtt) for scheme, rtt in product(self.schemes, self.round_trips))
         if self.size // CHUNK <= 2 * max(windows):
-            raise UsageError(
-                "the file is shorter than two windows, too short for a steady state; choose a larger --size"
-            )
+            raise UsageError("the file is shorter than two windows; choose a larger one for a steady state")
 
     @property
     def packet_time(self) -> float:
@@ -89,10 +88,10 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One scheme on one path. Spreads are over the runs that were complete; None: there is none, or no formula.
+    """One scheme on one path. Spreads are over the complete runs without chat; None: there is none, or no formula.
 
     throughput: bytes of the file per second. efficiency, textbook: shares of the line's time. seconds: from the first
-    DATA to the commit. chat_p50, chat_p99: [us].
+    DATA to the commit. chat_p50, chat_p99: of the run with chat [us].
     """
 
     scheme: str
@@ -106,8 +105,8 @@ class Cell:
     textbook: float | None
     seconds: Spread | None
     retransmitted: Spread | None
-    chat_p50: Spread | None
-    chat_p99: Spread | None
+    chat_p50: int | None
+    chat_p99: int | None
 
     @property
     def deviation(self) -> float | None:
@@ -128,34 +127,38 @@ def run_cell(grid: Grid, scheme: str, loss: float, round_trip: int) -> Cell:
         run_experiment(_experiment(grid, scheme, loss, round_trip, seed))
         for seed in range(grid.seed, grid.seed + grid.repeat)
     ]
+    # Chat has runs of its own: the books know no other traffic, and its packets would set the timers of the file.
+    talks = [run_experiment(_experiment(grid, scheme, loss, round_trip, grid.seed, grid.chat))] if grid.chat else []
     whole = [outcome for outcome in outcomes if outcome.is_complete]
     return Cell(
         scheme=scheme,
         loss=loss,
         round_trip=round_trip,
         window=window,
-        runs=len(outcomes),
-        missing=tuple(f"seed {each.seed}: {'; '.join(each.missing)}" for each in outcomes if each.missing),
+        runs=len(outcomes) + len(talks),
+        missing=tuple(f"seed {each.seed}: {'; '.join(each.missing)}" for each in [*outcomes, *talks] if each.missing),
         throughput=spread(outcome.goodput for outcome in whole),
         efficiency=spread(_efficiency(outcome, window, grid.packet_time) for outcome in whole),
-        textbook=_textbook(grid, scheme, loss, round_trip) if grid.congestion == FIXED else None,
+        textbook=textbook(grid, scheme, loss, round_trip),
         seconds=spread(outcome.duration / SECOND for outcome in whole if outcome.duration is not None),
         retransmitted=spread(outcome.retransmitted for outcome in whole),
-        chat_p50=spread(outcome.chat_p50 for outcome in whole),
-        chat_p99=spread(outcome.chat_p99 for outcome in whole),
+        chat_p50=next((talk.chat_p50 for talk in talks), None),
+        chat_p99=next((talk.chat_p99 for talk in talks), None),
     )
 
 
-def _experiment(grid: Grid, scheme: str, loss: float, round_trip: int, seed: int) -> Experiment:
+def _experiment(grid: Grid, scheme: str, loss: float, round_trip: int, seed: int, chat: float = 0.0) -> Experiment:
     window = grid.window_of(scheme, round_trip)
+    is_window_of_file = grid.congestion == FIXED and scheme != STOP_AND_WAIT
     config = Config(
         arq=scheme,
-        window=window if grid.congestion == FIXED else grid.window,
+        # Stop-and-wait has its window by itself; a congestion window of one packet would leave no room beside chat.
+        window=window if is_window_of_file else grid.window,
         congestion=grid.congestion,
         max_datagram=BASE_DATAGRAM,
     )
     link = LinkSpec(rate=grid.rate, delay=round_trip // 2, loss=loss, queue=2 * window + 100)
-    return Experiment(link=link, size=grid.size, direction=grid.direction, chat=grid.chat, seed=seed, config=config)
+    return Experiment(link=link, size=grid.size, direction=grid.direction, chat=chat, seed=seed, config=config)
 
 
 def _efficiency(outcome: Outcome, window: int, packet_time: float) -> float | None:
@@ -168,7 +171,10 @@ def _efficiency(outcome: Outcome, window: int, packet_time: float) -> float | No
     return (after - before) * packet_time / (ended - began) if ended > began else None
 
 
-def _textbook(grid: Grid, scheme: str, loss: float, round_trip: int) -> float:
+def textbook(grid: Grid, scheme: str, loss: float, round_trip: int) -> float | None:
+    """The efficiency that the formula gives; None when the window is not a fixed one."""
+    if grid.congestion != FIXED:
+        return None
     packet_time, rtt = grid.packet_time, grid.whole_round_trip(round_trip)
     a, window = formulas.propagation_ratio(packet_time, rtt), grid.window_of(scheme, round_trip)
     if scheme == STOP_AND_WAIT:

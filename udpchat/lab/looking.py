@@ -25,6 +25,11 @@ class FileWatch:
         self.repeated = 0
         self.new: list[tuple[int, int]] = []
 
+    @property
+    def sent(self) -> int:
+        """DATA packets sent so far."""
+        return self.repeated + (self.new[-1][1] if self.new else 0)
+
     def on_sent(self, run: SentRun, cause: Cause) -> None:
         """See `Watcher`."""
         if run.kind is Kind.DATA:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from udpchat.chat.events import Disconnected, Joined, JoinRefused
+from udpchat.chat.events import Joined
 from udpchat.config import SECOND
-from udpchat.files.events import Downloaded, TransferFailed, Uploaded
+from udpchat.files.events import Downloaded, Uploaded
 from udpchat.lab.content import deposit, make_content
+from udpchat.lab.endings import ENDINGS, digest, missing_words, nickname
 from udpchat.lab.experiment import Experiment, Outcome, limit
 from udpchat.lab.figures import percentile
 from udpchat.lab.looking import FileWatch, RoundTrips, Sampler, watch_also
@@ -24,9 +25,8 @@ EPOCH: Final = 978_307_200 * SECOND  # 2001-01-01, when every experiment begins
 AGENT: Final = "udpchat lab"  # without a version: captures stay the same when the program gets another
 FILE_NAME: Final = "file"
 CHAT_PATIENCE: Final = 60 * SECOND  # after the files, for lines that were not heard
+STALL: Final = 600 * SECOND  # without a packet of a file, after which none is expected: connections die sooner
 PORTS: Final = 20_000  # that a client moves through
-
-_ENDINGS: Final = (Uploaded, Downloaded, TransferFailed, JoinRefused, Disconnected)
 
 
 def run_experiment(
@@ -73,11 +73,35 @@ class Run:
         network.untap(trips)
         if self._count_joined() >= everybody and not self._endings:
             self._begin()
-            network.run_until(lambda: len(self._endings) >= experiment.clients, deadline - network.now)
+            self._wait(deadline)
             if (talk := self._talk) is not None:
                 talk.stop()
                 network.run_until(lambda: talk.is_heard, CHAT_PATIENCE)
-        return self._conclude(trips.count)
+        outcome = self._conclude(trips.count)
+        if experiment.rejoin and outcome.is_complete:
+            self._rejoin()
+        return outcome
+
+    def _wait(self, deadline: int) -> None:
+        """Until the last file has arrived or failed, nothing of the files is sent any more, or the time is over."""
+        network, sent = self._world.network, -1
+        while not self._is_over() and network.now < deadline and self._files.sent > sent:
+            sent = self._files.sent
+            network.run_until(self._is_over, min(STALL, deadline - network.now))
+
+    def _is_over(self) -> bool:
+        """Every file has arrived or failed."""
+        return all(place in self._endings for place in range(self._experiment.clients))
+
+    def _rejoin(self) -> None:
+        """The first of the people leaves and comes back, with the address token that saves the cookie trip."""
+        world, first = self._world, self._people[0]
+        world.do(client(first).chat.leave)
+        world.run_until(lambda: client(first).endpoint.is_over)
+        world.network.remove(first.address)
+        token = first.told(Joined)[0].token
+        self._people[0] = world.add_client(nickname(0), token=token, address=first.address)
+        world.join(self._people[0])
 
     # -- the course of it ----------------------------------------------------------------------------------------------
 
@@ -114,7 +138,7 @@ class Run:
         network.call_at(network.now + self._experiment.rebind, lambda: self._move(person))
 
     def _move(self, person: End) -> None:
-        if len(self._endings) < self._experiment.clients:
+        if not self._is_over():
             host, port = person.address
             self._world.rebind(person, (host, CLIENT_PORT + (port - CLIENT_PORT + 1) % PORTS))
             self._plan_move(person)
@@ -125,7 +149,7 @@ class Run:
         place = self._people.index(end)
         if isinstance(event, Joined) and place == 0 and self._joined_after is None:
             self._joined_after = now
-        if isinstance(event, _ENDINGS) and (place < self._experiment.clients or not isinstance(event, Uploaded)):
+        if isinstance(event, ENDINGS):
             self._endings.setdefault(place, event)
 
     def _count_joined(self) -> int:
@@ -161,7 +185,7 @@ class Run:
         first = self._endings.get(0)
         return Outcome(
             seed=experiment.seed,
-            missing=tuple(self._missing()),
+            missing=tuple(missing_words(self._people, experiment.clients, self._endings, talk)),
             bytes=size,
             duration=duration,
             goodput=size * SECOND / duration if duration else None,
@@ -180,8 +204,8 @@ class Run:
             chat_delivered=len(delays),
             chat_p50=percentile(delays, 0.5),
             chat_p99=percentile(delays, 0.99),
-            md5_sent=_digest(first, "md5_sent", "md5_offered"),
-            md5_stored=_digest(first, "md5_stored"),
+            md5_sent=digest(first, "md5_sent", "md5_offered"),
+            md5_stored=digest(first, "md5_stored"),
             trace=world.network.trace_hash(),
             new_packets=tuple(self._files.new),
             samples=tuple(self._sampler.samples) if self._sampler is not None else (),
@@ -192,22 +216,6 @@ class Run:
         if began is None:  # an empty file has no DATA
             began = min(ending.started for ending in arrived)
         return int(max(ending.finished for ending in arrived) - began)
-
-    def _missing(self) -> list[str]:
-        missing = []
-        for place, person in enumerate(self._people):
-            ending = self._endings.get(place)
-            nick = nickname(place)
-            if not person.told(Joined):
-                missing.append(f"{nick} could not join: {_reason(ending)}")
-            elif place < self._experiment.clients and not isinstance(ending, (Uploaded, Downloaded)):
-                missing.append(f"the file of {nick} did not arrive: {_reason(ending)}")
-        if (talk := self._talk) is not None:
-            if unheard := talk.expected - len(talk.delays):
-                missing.append(f"{unheard} chat lines were not heard")
-            if talk.disorder:
-                missing.append(f"{talk.disorder} chat lines came twice or out of order")
-        return missing
 
     def _senders(self) -> list[Connection]:
         if self._experiment.direction == "down":
@@ -221,26 +229,3 @@ class Run:
             up.add(self._world.network.link(person.address, SERVER).counters)
             down.add(self._world.network.link(SERVER, person.address).counters)
         return up, down
-
-
-def nickname(place: int) -> str:
-    """Of the people in an experiment, in order."""
-    return ("alice", "bob")[place] if place < 2 else f"guest{place + 1}"
-
-
-def _reason(ending: object) -> str:
-    match ending:
-        case TransferFailed() | JoinRefused():
-            return ending.text
-        case Disconnected():
-            return ending.reason
-        case _:
-            return "the time was over"
-
-
-def _digest(ending: object, *names: str) -> str | None:
-    """In hex, from the first of the named attributes that is there."""
-    for name in names:
-        if (found := getattr(ending, name, None)) is not None:
-            return bytes(found).hex()
-    return None

@@ -64,9 +64,3 @@ class Conversation:
     def delays(self) -> list[int]:
         """From line written to line printed [us]."""
         return [at - self.sent[number - 1] for number, at in self.arrived.items() if 0 < number <= len(self.sent)]
-
-
-def percentile(values: list[int], share: float) -> int | None:
-    """The value that this share of all values does not exceed (nearest rank); None without values."""
-    ranked = sorted(values)
-    return ranked[min(int(share * len(ranked)), len(ranked) - 1)] if ranked else None

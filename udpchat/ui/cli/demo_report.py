@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Final
 
 from udpchat.config import SECOND
+from udpchat.lab.experiment import limit
+from udpchat.lab.figures import percentile
 from udpchat.sim.link import LinkSpec
-from udpchat.ui.cli.demo_chat import Conversation, percentile
+from udpchat.ui.cli.demo_chat import Conversation
 from udpchat.ui.cli.demo_process import Object
-
-FULL_PAYLOAD: Final = 1_420  # bytes of a file in a full packet, and of that packet on the wire: DESIGN.md section 10
-FULL_PACKET: Final = 1_514
 
 
 @dataclass(slots=True)
@@ -41,7 +39,8 @@ class Summary:
 
 def limit_mbps(link: LinkSpec) -> float | None:
     """What the link can carry of a file [Mbit/s]; None when its rate is unlimited."""
-    return round(link.rate * 8 / 1e6 * (1 - link.loss) * FULL_PAYLOAD / FULL_PACKET, 3) if link.rate else None
+    most = limit(link)
+    return round(most * 8 / 1e6, 3) if most is not None else None
 
 
 def add_transfers(summary: Summary, transfers: list[Object], link: LinkSpec) -> None:

@@ -10,6 +10,7 @@ import typer
 from udpchat.ui.cli.capture import capture
 from udpchat.ui.cli.client import client
 from udpchat.ui.cli.demo import demo
+from udpchat.ui.cli.lab import lab
 from udpchat.ui.cli.oneshot import get, ls, put, say
 from udpchat.ui.cli.relay import relay
 from udpchat.ui.cli.running import report
@@ -54,7 +55,7 @@ def _udpchat(
     """Chat and files for a local network over one UDP port."""
 
 
-for command in (server, client, put, get, ls, say, relay, demo, simulate):
+for command in (server, client, put, get, ls, say, relay, demo, simulate, lab):
     app.command()(command)
 app.add_typer(trust, name="trust")
 app.add_typer(capture, name="capture")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import astuple, fields, replace
 from typing import Final
 
 import typer
 
 from udpchat.capture.rotation import CaptureLog, CaptureTarget
 from udpchat.errors import UsageError
-from udpchat.lab.experiment import Experiment, Outcome
+from udpchat.lab.experiment import Experiment, Outcome, Sample
 from udpchat.lab.recording import INTERFACES, Recording
 from udpchat.lab.run import EPOCH, run_experiment
 from udpchat.sim.link import LinkSpec
@@ -18,7 +18,7 @@ from udpchat.ui.cli.exits import ExitCode
 from udpchat.ui.cli.grouping import grouped
 from udpchat.ui.cli.options import link_options, parse_rate
 from udpchat.ui.cli.running import report
-from udpchat.ui.cli.simulate_files import CsvFile, open_lines
+from udpchat.ui.cli.simulate_files import LineFile, TableFile
 from udpchat.ui.cli.simulate_options import SimulateOptions, Way
 from udpchat.ui.cli.simulate_report import experiment_text, missing_text, run_line, run_text, summary_line, summary_text
 from udpchat.ui.cli.terminal import Terminal
@@ -26,6 +26,7 @@ from udpchat.ui.cli.terminal import Terminal
 DEFAULT_RATE: Final = parse_rate("100mbit")
 DEFAULT_DELAY: Final = 20_000
 UNBOUNDED: Final = 2**63  # bytes of a capture: what is simulated has an end, and its whole is wanted
+SAMPLE_COLUMNS: Final = ("seed", *(field.name for field in fields(Sample)))
 LEAST_SAMPLE: Final = 1_000  # us between two rows of --csv
 
 
@@ -51,12 +52,12 @@ def _simulate(experiment: Experiment, options: SimulateOptions) -> ExitCode:
     terminal.show(experiment_text(experiment))
     outcomes = []
     with ExitStack() as stack:
-        table = stack.enter_context(CsvFile(options.csv)) if options.csv else None
+        table = stack.enter_context(TableFile(options.csv, SAMPLE_COLUMNS)) if options.csv else None
         recording = None
         if options.capture:
             log = stack.enter_context(closing(CaptureLog(CaptureTarget(options.capture, UNBOUNDED), INTERFACES)))
             recording = Recording(log, EPOCH)
-        keylog = stack.enter_context(open_lines(options.keylog)) if options.keylog else None
+        keylog = stack.enter_context(LineFile(options.keylog)) if options.keylog else None
         for seed in range(options.seed, options.seed + options.repeat):
             outcome = run_experiment(
                 replace(experiment, seed=seed),
@@ -64,7 +65,8 @@ def _simulate(experiment: Experiment, options: SimulateOptions) -> ExitCode:
                 keylog=keylog.write_line if keylog is not None else None,
             )
             if table is not None:
-                table.write(outcome)
+                for sample in outcome.samples:
+                    table.write((seed, *astuple(sample)))
             _tell(terminal, experiment, outcome, is_alone=options.repeat == 1)
             outcomes.append(replace(outcome, samples=()))
     if options.repeat > 1:
@@ -86,6 +88,7 @@ def _experiment(link: LinkSpec, options: SimulateOptions) -> Experiment:
             text=options.text,
             chat=options.chat,
             rebind=options.rebind,
+            rejoin=options.rejoin,
             seed=options.seed,
             config=options.config(),
             sample=max(link.delay // 2, LEAST_SAMPLE) if options.csv else 0,

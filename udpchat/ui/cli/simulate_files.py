@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
-from dataclasses import astuple, fields
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from udpchat.errors import StorageError
-from udpchat.lab.experiment import Outcome, Sample
+from udpchat.store.trouble import storage_error
 
 
 def open_binary(path: Path) -> BinaryIO:
@@ -18,7 +17,7 @@ def open_binary(path: Path) -> BinaryIO:
     try:
         fd = os.open(path, flags, 0o600)
     except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}; choose another place") from error
+        raise storage_error(error, f"write {path}") from error
     return os.fdopen(fd, "wb")
 
 
@@ -39,29 +38,23 @@ class LineFile:
         self._file.write(f"{line}\n".encode())
 
 
-def open_lines(path: Path) -> LineFile:
-    """A file for lines. StorageError."""
-    return LineFile(path)
+class TableFile:
+    """A table as CSV; a context manager. columns: the names in its first row. StorageError."""
 
-
-class CsvFile:
-    """A table of samples: a row for each, its first column the seed of the run; a context manager. StorageError."""
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self._lines = LineFile(path)
         self._writer = csv.writer(_Sink(self._lines), lineterminator="")
-        self._writer.writerow(["seed", *(field.name for field in fields(Sample))])
+        self._writer.writerow(columns)
 
-    def __enter__(self) -> CsvFile:
+    def __enter__(self) -> TableFile:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._lines.__exit__()
 
-    def write(self, outcome: Outcome) -> None:
-        """The samples of a run."""
-        for sample in outcome.samples:
-            self._writer.writerow([outcome.seed, *astuple(sample)])
+    def write(self, row: Sequence[object]) -> None:
+        """One row; None is empty."""
+        self._writer.writerow(row)
 
 
 class _Sink:

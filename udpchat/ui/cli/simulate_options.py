@@ -35,6 +35,9 @@ RepeatOption = Annotated[
     int,
     typer.Option("--repeat", metavar="K", min=1, max=MAX_REPEAT, help="Run K times, from --seed on."),
 ]
+RejoinOption = Annotated[
+    bool, typer.Option("--rejoin", help="In the end the first client leaves, and joins again by its address token.")
+]
 PlaintextOption = Annotated[bool, typer.Option("--plaintext", help="Seal nothing, for lessons.")]
 CsvOption = Annotated[
     Path | None, typer.Option("--csv", metavar="FILE", help="Write the sender's state over time.", show_default=False)
@@ -59,6 +62,7 @@ class SimulateOptions:
     text: TextOption = False
     chat: ChatOption = 0.0
     rebind: RebindOption = 0
+    rejoin: RejoinOption = False
     seed: SeedOption = 0
     repeat: RepeatOption = 1
     arq: ArqOption = None
