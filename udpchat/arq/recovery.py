@@ -87,6 +87,10 @@ class Recovery:
         """Packets sent later whose arrival makes an earlier one lost."""
         return self._reordering.threshold
 
+    def set_packet_threshold(self, packets: int) -> None:
+        """Begin again with this threshold; it widens with the reordering that is seen."""
+        self._reordering.threshold = packets
+
     # -- sending -------------------------------------------------------------------------------------------------------
 
     def on_sent(self, run: SentRun, now: int) -> None:

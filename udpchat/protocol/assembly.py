@@ -78,7 +78,7 @@ def make_connection(shop: Workshop, agreement: Agreement, now: int, *, is_client
     is_ipv6 = ":" in agreement.address[0]
     ceiling = min(agreement.max_datagram, MAX_DATAGRAM_IPV6) if is_ipv6 else agreement.max_datagram
     messages = OutgoingMessages(config.max_send_queue, config.max_lists)
-    transfers = OutgoingTransfers(config.max_transfers, make_scheme(config.arq, config.window))
+    transfers = OutgoingTransfers(config.max_transfers, make_scheme(config.arq, config.window, config.congestion))
     transmitter = Transmitter(writer, recovery, PathMtu(BASE_DATAGRAM, ceiling), messages, transfers)
     window = ReceiveWindow(INITIAL_RECEIVE_WINDOW, config.receive_window, shop.budget)
     receiver = Receiver(agreement.connection_id, shop.events, window, config.max_transfers)

@@ -47,6 +47,7 @@ class Transmitter:
         self.mtu = mtu
         self.messages = messages
         self.transfers = transfers
+        recovery.set_packet_threshold(transfers.scheme.packet_threshold)
         self.peer_window = INITIAL_RECEIVE_WINDOW
         self.failed: list[tuple[int, int]] = []  # transfer id, offset at which its source gave too little
         self.ping_due = False
@@ -94,7 +95,8 @@ class Transmitter:
 
         arq, congestion: names. window: packets. UsageError when there is no such thing.
         """
-        self.transfers.scheme = make_scheme(arq, window)
+        self.transfers.scheme = make_scheme(arq, window, congestion)
+        self.recovery.set_packet_threshold(self.transfers.scheme.packet_threshold)
         if congestion != self.recovery.controller.name or congestion == "fixed":
             self.recovery.use(make_controller(congestion, self.mtu.datagram_size, now, window), now)
 

@@ -21,7 +21,7 @@ def test_unknown_name_is_our_own_mistake() -> None:
         make_controller("vegas", MSS, 0)
 
 
-@pytest.mark.parametrize("name", CONTROLLERS)
+@pytest.mark.parametrize("name", [name for name in CONTROLLERS if name != "fixed"])
 def test_first_flight_is_at_most_sixteen_packets_and_leaves_at_once(name: str) -> None:
     control = make_controller(name, MSS, 0)
     assert MSS <= control.congestion_window <= 16 * MSS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from udpchat.arq.congestion import make_controller
+from udpchat.arq.congestion.fixed import ROOM_FOR_MESSAGES
 from udpchat.arq.in_flight import InFlight, Kind, SentRun
 from udpchat.arq.numbers import PacketNumbers
 from udpchat.arq.recovery import AckReport, Outcome, Recovery
@@ -107,8 +108,13 @@ def test_every_controller_of_the_configuration_is_there(name: str) -> None:
 
 
 @pytest.mark.parametrize(("window", "packets"), [(0, 10), (7, 7)])
-def test_the_fixed_controller_keeps_the_window(window: int, packets: int) -> None:
-    assert make_controller("fixed", SIZE, 0, window).congestion_window == packets * SIZE
+def test_a_fixed_window_is_the_files_and_chat_has_room_beside_it(window: int, packets: int) -> None:
+    assert make_scheme("selective-repeat", window, "fixed").window == packets
+    assert make_controller("fixed", SIZE, 0, window).congestion_window == (packets + ROOM_FOR_MESSAGES) * SIZE
+
+
+def test_go_back_n_goes_back_at_the_first_packet_out_of_order_as_its_textbook_receiver_asks() -> None:
+    assert [make_scheme(name).packet_threshold for name in ARQ_SCHEMES] == [3, 1, 3]
 
 
 def test_a_packet_of_stop_and_wait_is_lost_when_its_timer_ends_and_not_before() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from udpchat.arq.congestion.base import AckSample
 from udpchat.config import INITIAL_WINDOW_PACKETS
 
+ROOM_FOR_MESSAGES = 8  # packets beside the window of file data, so that chat takes none of it
+
 
 class Fixed:
     """Keeps `packets` full datagrams in flight, whatever happens; not paced."""
