@@ -14,7 +14,10 @@ __all__ = ["CONTROLLERS", "AckSample", "Bbr", "CongestionController", "Cubic", "
 
 
 def make_controller(name: str, datagram_size: int, now: int, window: int = 0) -> CongestionController:
-    """A fresh controller of that name; UsageError when there is none. window: packets of file data with "fixed", 0 for the usual."""
+    """A fresh controller of that name; UsageError when there is none.
+
+    window: packets of file data with "fixed", 0 for the usual.
+    """
     match name:
         case "bbr":
             return Bbr(datagram_size, now)
