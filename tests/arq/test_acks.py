@@ -200,6 +200,26 @@ def test_after_a_silence_acks_are_frequent_again(pause: int, eager: bool) -> Non
     assert acked == (list(range(0, EAGER_AFTER_SILENCE, EAGER_EVERY)) if eager else [])
 
 
+@pytest.mark.parametrize(("pause", "eager"), [(SILENCE, False), (SILENCE + 1, True)])
+def test_where_a_file_begins_acks_are_frequent_again_whatever_chat_came_before(pause: int, eager: bool) -> None:
+    tracker, number, heard = warmed_up()
+    tracker.on_file_data(heard)
+    receive(tracker, number, heard, EAGER_AFTER_SILENCE)  # the file before
+    number += EAGER_AFTER_SILENCE
+    now = heard + pause
+    tracker.take(now)
+    receive(tracker, number, now - 1)  # a line of chat: there was no silence
+    tracker.take(now)
+    acked = []
+    for index in range(1, 2 * EAGER_AFTER_SILENCE):
+        tracker.on_file_data(now)
+        receive(tracker, number + index, now)
+        if tracker.ack_due(now):
+            acked.append(index)
+            tracker.take(now)
+    assert acked == (list(range(1, EAGER_AFTER_SILENCE, EAGER_EVERY)) if eager else [])
+
+
 def test_a_requested_ack_is_due_at_once_and_once() -> None:
     tracker, _, sent = warmed_up()
     tracker.request()

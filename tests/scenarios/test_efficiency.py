@@ -7,6 +7,8 @@ import pytest
 from tests.scenarios.runs import CONTROLLERS, live
 from tests.world import seeds
 from udpchat.config import MILLISECOND
+from udpchat.lab.experiment import Experiment
+from udpchat.lab.run import run_experiment
 from udpchat.sim.link import LinkSpec
 
 SIZE = 400_000
@@ -39,3 +41,12 @@ def test_faults_that_lose_nothing_cost_little(fault: str) -> None:
     for seed in seeds(3):
         day = live(seed, LinkSpec(rate=12_500_000, delay=5 * MILLISECOND, queue=500, **faults), 200_000)
         assert day.overhead <= 1.02 + ALLOWANCE
+
+
+@pytest.mark.parametrize("lines", [10, 50, 100, 200])
+def test_chat_does_not_slow_the_start_of_a_file(lines: int) -> None:
+    link, size = LinkSpec(rate=12_500_000, delay=20 * MILLISECOND), 4_000_000
+    alone, beside = (run_experiment(Experiment(link=link, size=size, chat=chat)).duration for chat in (0, lines))
+    assert alone is not None
+    assert beside is not None
+    assert beside < 1.05 * alone

@@ -36,11 +36,22 @@ class AckSchedule:
     """When an ACK is due (RFC 9000 section 13.2).
 
     At once: after a gap or reordering, after a silence, once `byte_limit` bytes wait for an ACK, and every fourth
-    packet at the start and after a silence. Otherwise `interval` after the last ACK. Never without an ack-eliciting
-    packet, unless requested.
+    packet at the start, after a silence and where a file begins. Otherwise `interval` after the last ACK. Never without
+    an ack-eliciting packet, unless requested.
     """
 
-    __slots__ = ("_bytes", "_eager", "_heard", "_packets", "_requested", "_sent", "_urgent", "byte_limit", "interval")
+    __slots__ = (
+        "_bytes",
+        "_data",
+        "_eager",
+        "_heard",
+        "_packets",
+        "_requested",
+        "_sent",
+        "_urgent",
+        "byte_limit",
+        "interval",
+    )
 
     def __init__(self) -> None:
         self.interval = MAX_ACK_DELAY
@@ -49,6 +60,7 @@ class AckSchedule:
         self._bytes = 0  # of those packets
         self._eager = EAGER_AT_START
         self._heard = -SILENCE - 1  # when the last ack-eliciting packet came; the first one ends a silence
+        self._data = -SILENCE - 1  # when the last file data came
         self._sent = 0  # when the last ACK went out
         self._urgent = False
         self._requested = False
@@ -58,8 +70,7 @@ class AckSchedule:
         resumed = now - self._heard > SILENCE
         self._heard = now
         if resumed:
-            self._urgent = True
-            self._eager = max(self._eager, EAGER_AFTER_SILENCE)
+            self._resume()
         if self._eager:
             eager = min(count, self._eager)
             self._eager -= eager
@@ -70,6 +81,16 @@ class AckSchedule:
         if self._bytes >= self.byte_limit:
             self._urgent = True
         return resumed
+
+    def on_file_data(self, now: int) -> None:
+        """File data comes; after a pause of it the peer times its start-up, whatever chat there is."""
+        if now - self._data > SILENCE:
+            self._resume()
+        self._data = now
+
+    def _resume(self) -> None:
+        self._urgent = True
+        self._eager = max(self._eager, EAGER_AFTER_SILENCE)
 
     def expedite(self) -> None:
         """Let the next ack-eliciting packet, or one that waits already, be acknowledged at once."""
@@ -217,6 +238,10 @@ class AckTracker:
         """Make an ACK due at once, for what it carries beside the ranges; nothing as long as nothing arrived."""
         if self._ranges:
             self._schedule.request()
+
+    def on_file_data(self, now: int) -> None:
+        """What `on_received` is to be told of next is file data."""
+        self._schedule.on_file_data(now)
 
     def ack_due(self, now: int) -> bool:
         """Whether an ACK is to be sent now."""

@@ -134,6 +134,7 @@ class Recovery:
         self._backoff = 0
         self.probes_due = 0
         lost = self._find_lost(now)
+        arrival = self._unwrap(ack.arrival)
         acked_bytes = sum(run.total_size for run in acked if run.kind is not Kind.PROBE)
         counters.acked_bytes += acked_bytes
         counted_lost = [run for run in lost if run.kind is not Kind.PROBE]
@@ -153,7 +154,7 @@ class Recovery:
             next_packet_number=self.numbers.next_number,
             delivered=counters.acked_bytes,
             received=ack.received,
-            arrival=self._unwrap(ack.arrival),
+            arrival=arrival if newest.stop - 1 == ack.largest else -1,
             largest_lost_sent_at=counted_lost[-1].sent_at if counted_lost else -1,
         )
         self.controller.on_ack(sample)

@@ -77,6 +77,7 @@ class Receiver:
 
     def on_data(self, data: Data, chunks: memoryview, now: int, count: int = 1) -> None:
         """A run of file bytes from count packets. ProtocolViolationError outside the file or the credit."""
+        self.acks.on_file_data(now)
         self.window.on_received(len(chunks), now)
         transfer = self._transfers.get(data.transfer_id)
         if transfer is None:

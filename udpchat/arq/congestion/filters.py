@@ -14,6 +14,7 @@ MAX_POINTS: Final = 2 * POINTS_PER_SPAN
 MINIMUM_SPAN: Final = 1 * MILLISECOND  # a shorter span measures the scheduler: it counts as this long
 BATCH_TIME: Final = 2 * MILLISECOND  # packets that one ACK covers took at most so long, or half the silence
 BATCH_SIZE: Final = 4_800  # bytes: four datagrams; fewer say nothing
+LEAST_POINT: Final = 1_000  # bytes; less, when there was nothing more to send, is no part of a train
 RTT_LIFETIME: Final = 10 * SECOND  # after which an RTT no longer seen is forgotten (BBR draft, MinRTTFilterLen)
 JITTER_SHARE: Final = 16  # of a new difference in the mean (RFC 3550 section 6.4.1)
 RECENT_SAMPLES: Final = 4  # RTT samples of which the smallest is free of jitter
@@ -144,10 +145,8 @@ class DeliveryRate:
         the receiver's clock (or the ACKs before were lost), the rate is a cautious guess.
         """
         points = self._points
-        if sample.largest_acked < 0:
-            if points and sample.acked_bytes:
-                points[-1] = (points[-1][0], sample.delivered, points[-1][2])
-            return None
+        if sample.arrival < 0 or (sample.app_limited and sample.acked_bytes < LEAST_POINT):
+            return None  # it is not known when the bytes came, or they are a line of chat that came alone
         point = (sample.arrival, sample.delivered, sample.largest_sent_at)
         if points and point[2] - points[-1][2] > silence:
             points.clear()
