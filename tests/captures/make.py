@@ -82,7 +82,7 @@ RECIPES: Final = (
         "Nothing goes wrong",
         "Three round trips until the user is in: HELLO and COOKIE, HELLO with the cookie and REPLY, JOIN and WELCOME "
         "in sealed MSG packets. A PROBE finds the largest datagram of the path, then DATA with an ACK for each. Packet "
-        "numbers only grow; a few are skipped on purpose, so that nobody can acknowledge what it has not seen.",
+        "numbers only grow.",
     ),
     Recipe(
         "handshake-rejoin-seed5",
@@ -168,8 +168,8 @@ RECIPES: Final = (
         "queue-newreno-seed1",
         f"--size 12K {COMMON} --queue 4 --congestion newreno --seed 1",
         "The queue of a router overflows",
-        "Losses with `dropped=queue`: NewReno doubles its window until the queue of four packets is full, then halves "
-        "it. See cwnd in the comments.",
+        "Losses with `dropped=queue`: NewReno sends a whole window into a queue of four packets. Some do not fit, and it "
+        "halves the window. See cwnd in the comments.",
     ),
     Recipe(
         "go-back-n-seed3",

@@ -249,9 +249,9 @@ class Client:
         return self._feed.read()
 
     def counters(self) -> dict[str, int]:
-        """What this connection has sent and received."""
+        """What this connection has sent and received, and the UDP payload of its socket."""
         received, sent = self._driver.datagram_bytes
-        totals = {"received_bytes": received, "sent_bytes": sent}
+        totals = {"socket_received_bytes": received, "socket_sent_bytes": sent}
         connection = self._core.endpoint.connection
         if connection is not None:
             totals |= asdict(connection.transmitter.recovery.counters)

@@ -142,9 +142,9 @@ class Server:
             self._asked.discard(answer)
 
     def counters(self) -> dict[str, int]:
-        """Totals of the connections that are open, and of the socket; drops by reason."""
+        """Totals of the connections that are open, UDP payload of the sockets, drops by reason."""
         received, sent = self._driver.datagram_bytes
-        totals = {"received_bytes": received, "sent_bytes": sent}
+        totals = {"socket_received_bytes": received, "socket_sent_bytes": sent}
         for connection in self._core.endpoint.connections.values():
             for name, value in asdict(connection.transmitter.recovery.counters).items():
                 totals[name] = totals.get(name, 0) + value

@@ -916,7 +916,7 @@ for _, packet in pairs(schema.packets) do
 end
 U.field("udpchat.params", "none", "PARAMS")
 declare(schema.params, "udpchat.params")
-U.field("udpchat.record", "none", "Record", { description = "of a type that is not known here" })
+U.field("udpchat.record", "none", "Record", { description = "of any type" })
 declare(schema.record_header, "udpchat.record")
 for _, record in pairs(schema.records) do
   local scope = "udpchat.record." .. record.name:lower()
@@ -1209,7 +1209,8 @@ end
 -- Returns { name =, type =, request_id =, fields = }; of an unknown type the name is nil.
 function U.dissect_record(tree, tvb, at, size)
   local record = schema.records[tvb(at + TYPE_AT, 1):uint()]
-  local item = tree:add(record and record.field or U.fields["udpchat.record"], tvb(at, size))
+  local item = tree:add(U.fields["udpchat.record"], tvb(at, size))
+  if record then item:add(record.field, tvb(at, size)):set_hidden() end -- for filters: one name for each type
   local header, values = {}, {}
   local body = U.read_fields(schema.record_header, item, tvb, at, at + size, header, {})
   local read = { type = header.record_type, request_id = header.request_id, fields = values }

@@ -61,7 +61,7 @@ for _, packet in pairs(schema.packets) do
 end
 U.field("udpchat.params", "none", "PARAMS")
 declare(schema.params, "udpchat.params")
-U.field("udpchat.record", "none", "Record", { description = "of a type that is not known here" })
+U.field("udpchat.record", "none", "Record", { description = "of any type" })
 declare(schema.record_header, "udpchat.record")
 for _, record in pairs(schema.records) do
   local scope = "udpchat.record." .. record.name:lower()
