@@ -36,7 +36,7 @@ INITIAL_RTT: Final = 100 * MILLISECOND  # before a sample; RFC 9002 section 6.2.
 MAX_ACK_DELAY: Final = 25 * MILLISECOND  # longest time an ACK is held back (RFC 9000 section 18.2)
 PACKET_THRESHOLD: Final = 3  # packets after which an earlier one is lost (RFC 9002 section 6.1.1)
 TIME_THRESHOLD: Final = (9, 8)  # of the RTT after which a packet is lost (RFC 9002 section 6.1.2)
-MAX_PROBE_INTERVAL: Final = 3 * SECOND  # the back-off of probes stops here, so that a link that returns is noticed
+MAX_PROBE_INTERVAL: Final = 1 * SECOND  # the back-off of probes stops here, so that a link that returns is noticed
 
 HELLO_FIRST_RETRY: Final = 300 * MILLISECOND  # then x1.5 up to
 HELLO_LAST_RETRY: Final = 1 * SECOND

@@ -86,6 +86,17 @@ def test_silence_brings_two_probes_then_one_each_at_doubled_intervals_up_to_a_ca
     assert recovery.in_flight.bytes_in_flight == 11 * SIZE, "a probe timeout alone is no loss"
 
 
+def test_a_path_slower_than_the_cap_is_not_asked_faster_than_it_can_answer() -> None:
+    sender = Sender()
+    sender.recovery.rtt.add_sample(3 * MAX_PROBE_INTERVAL, 0)
+    sender.send(1, 0)
+    once = sender.recovery.probe_timeout()
+    assert once > 3 * MAX_PROBE_INTERVAL
+    assert sender.recovery.next_timeout() is not None
+    sender.recovery.on_timeout(once)
+    assert sender.recovery.probe_timeout() == once
+
+
 def test_a_timeout_that_comes_early_does_nothing() -> None:
     sender = Sender()
     sender.send(3, 0)

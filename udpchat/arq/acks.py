@@ -14,7 +14,7 @@ EAGER_AT_START: Final = 64  # ack-eliciting packets that start a connection: its
 EAGER_AFTER_SILENCE: Final = 32  # the same when the peer resumes
 EAGER_EVERY: Final = 4  # ack-eliciting packets for one ACK meanwhile
 MAX_REPORTS: Final = 10  # ACKs that carry a run which does not change any more
-MAX_REPEATS: Final = 20  # silences after which such runs are reported again: one probe each 3 s for the idle time
+MAX_REPEATS: Final = 60  # silences after which such runs are reported again: one probe a second for the idle time
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,6 @@ class Recovery:
         self._backoff = 0
         self.probes_due = 0
         lost = self._find_lost(now)
-        arrival = self._unwrap(ack.arrival)
         acked_bytes = sum(run.total_size for run in acked if run.kind is not Kind.PROBE)
         counters.acked_bytes += acked_bytes
         counted_lost = [run for run in lost if run.kind is not Kind.PROBE]
@@ -154,7 +153,7 @@ class Recovery:
             next_packet_number=self.numbers.next_number,
             delivered=counters.acked_bytes,
             received=ack.received,
-            arrival=arrival if newest.stop - 1 == ack.largest else -1,
+            arrival=self._unwrap(ack.arrival),
             largest_lost_sent_at=counted_lost[-1].sent_at if counted_lost else -1,
         )
         self.controller.on_ack(sample)
@@ -235,7 +234,7 @@ class Recovery:
 
     def probe_timeout(self) -> int:
         """Silence after which the peer is asked, backed off (RFC 9002 section 6.2.1) [us]."""
-        return min(self.rtt.probe_timeout(MAX_ACK_DELAY) << min(self._backoff, MAX_BACKOFF), MAX_PROBE_INTERVAL)
+        return _backed_off(self.rtt.probe_timeout(MAX_ACK_DELAY), min(self._backoff, MAX_BACKOFF))
 
     def wait_timeout(self) -> int:
         """Silence after which a packet of stop-and-wait is lost [us].
@@ -245,7 +244,7 @@ class Recovery:
         without back-off: only one that is dead is asked less and less.
         """
         doublings = min(max(0, self._backoff - STEADY_TIMEOUTS), MAX_BACKOFF)
-        return min(self.rtt.probe_timeout(0) << doublings, MAX_PROBE_INTERVAL)
+        return _backed_off(self.rtt.probe_timeout(0), doublings)
 
     def next_timeout(self) -> int | None:
         """When `on_timeout` is to be called."""
@@ -315,3 +314,8 @@ class Recovery:
         self.rtt = RttEstimator(self.rtt.smoothed_rtt)
         self.controller.on_new_path(now)
         self.pacer.set_rate(self.controller.pacing_rate, now)
+
+
+def _backed_off(timeout: int, doublings: int) -> int:
+    """Doubled so often, but only up to MAX_PROBE_INTERVAL; a path that is slower than that is not hurried."""
+    return max(timeout, min(timeout << doublings, MAX_PROBE_INTERVAL))

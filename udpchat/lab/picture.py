@@ -17,6 +17,7 @@ from udpchat.sim.link import LinkSpec
 SUFFIXES: Final = (".png", ".svg")
 CURVE: Final = 100  # pieces of a curve of the textbook
 ASIDE: Final = 0.012  # of the width, by which the marks of schemes are apart
+LEGEND: Final = 2.4  # inches that a scheme takes in the legend
 
 
 _COLORS: Final = dict(zip(ARQ_SCHEMES, ("tab:green", "tab:orange", "tab:red"), strict=True))
@@ -40,7 +41,7 @@ def draw_grid(grid: Grid, cells: Sequence[Cell], path: Path) -> None:
     matplotlib = import_module("matplotlib")
     rows = 2 if any(cell.chat_p99 is not None for cell in cells) else 1
     columns = len(grid.round_trips)
-    size = (1.6 + 3.6 * columns, 1.5 + 3.1 * rows)
+    size = (max(1.6 + 3.6 * columns, LEGEND * len(grid.schemes)), 1.5 + 3.1 * rows)
     with matplotlib.rc_context({"svg.hashsalt": "udpchat", "svg.fonttype": "path"}):
         figure = import_module("matplotlib.figure").Figure(figsize=size, layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, sharey="row", sharex=True)

@@ -24,8 +24,7 @@ class AckSample:
     next_packet_number: one past the newest sent; round trips are counted by it.
     delivered: bytes acknowledged so far on this connection.
     received: the receiver's count of datagrams so far.
-    arrival: receiver's clock, unwrapped, when the newest of the acknowledged packets arrived [us]; -1 when the ACK does
-        not tell, as a packet that needs no ACK came after it.
+    arrival: receiver's clock, unwrapped, when the largest packet of the ACK arrived [us].
     largest_lost_sent_at: when the newest of the lost packets was sent, -1 when none was lost [us].
     """
 

@@ -145,8 +145,12 @@ class DeliveryRate:
         the receiver's clock (or the ACKs before were lost), the rate is a cautious guess.
         """
         points = self._points
-        if sample.arrival < 0 or (sample.app_limited and sample.acked_bytes < LEAST_POINT):
-            return None  # it is not known when the bytes came, or they are a line of chat that came alone
+        if sample.largest_acked < 0:
+            if points and sample.acked_bytes:
+                points[-1] = (points[-1][0], sample.delivered, points[-1][2])
+            return None
+        if sample.app_limited and sample.acked_bytes < LEAST_POINT:
+            return None  # a line of chat that came alone
         point = (sample.arrival, sample.delivered, sample.largest_sent_at)
         if points and point[2] - points[-1][2] > silence:
             points.clear()
