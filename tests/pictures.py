@@ -49,6 +49,13 @@ PICTURES: Final = (
     _seen("go-back-n", f"{SCHEMES} --arq go-back-n"),
     _seen("selective-repeat", f"{SCHEMES} --arq selective-repeat"),
     _seen("queue-newreno", "--size 800K --rate 8M --delay 20ms --queue 30 --congestion newreno --seed 1"),
+    Picture("lab-grid.png", ("udpchat lab --size 1M --rtt 2ms,20ms --chat 0 --out lab-grid.png",)),
+    Picture("lab-chat.png", ("udpchat lab --size 1M --rtt 20ms --out lab-chat.png",)),
+    # In real time: needs root and a link emulator, see docs/lab.md.
+    Picture(
+        "udp-beside-tcp.png",
+        ("python -m tests.benchmarks.udp_beside_tcp --turns 1 --picture udp-beside-tcp.png",),
+    ),
 )
 
 
@@ -63,6 +70,8 @@ def make(picture: Picture) -> None:
 
 def _arguments(command: str) -> list[str]:
     program, *words = command.split()
+    if program == "python":
+        return [sys.executable, *words]
     if program != "udpchat":
         raise ValueError(f"{command!r} is no udpchat command")
     words = [str(ROOT / word) if word.startswith(CAPTURES) else word for word in words]

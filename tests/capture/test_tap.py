@@ -135,6 +135,7 @@ def test_the_comments_agree_with_the_counters_of_the_sender(lossy: Recorded) -> 
     sent = lossy.sent()
     assert len(sent) == counters.sent_packets
     assert sum(len(each.data) for each, _ in sent) == counters.sent_bytes
+    assert sum("sent=retransmission" in each.comment for each, _ in sent) == counters.repeated_packets
     lost = [listed(words["lost"]) for words in comments(lossy) if "lost" in words]
     mtu_probes = {number(each) for each, _ in sent if content(each)[0] is PacketType.PROBE}
     flat = [each for numbers in lost for each in numbers if each not in mtu_probes]

@@ -168,8 +168,8 @@ RECIPES: Final = (
         "queue-newreno-seed1",
         f"--size 12K {COMMON} --queue 4 --congestion newreno --seed 1",
         "The queue of a router overflows",
-        "Losses with `dropped=queue`: NewReno sends a whole window into a queue of four packets. Some do not fit, and it "
-        "halves the window. See cwnd in the comments.",
+        "Losses with `dropped=queue`: NewReno sends a whole window into a queue of four packets. Some do not fit, and "
+        "it halves the window. See cwnd in the comments.",
     ),
     Recipe(
         "go-back-n-seed3",

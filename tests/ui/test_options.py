@@ -30,7 +30,7 @@ GOOD: list[tuple[Callable[[str], Any], str, Any]] = [
     (parse_rate, "800kbit", 100_000),
     (parse_rate, "2.5 Mbit/s", 312_500),
     (parse_rate, "5MB/s", 5_000_000),
-    (parse_rate, "8000", 1_000),
+    (parse_rate, "8000bit", 1_000),
     (parse_rate, "0", 0),
     (parse_duration, "20ms", 20_000),
     (parse_duration, "1.5s", 1_500_000),
@@ -62,6 +62,7 @@ GOOD: list[tuple[Callable[[str], Any], str, Any]] = [
 
 BAD: list[tuple[Callable[[str], Any], str, str]] = [
     (parse_rate, "fast", "50mbit"),
+    (parse_rate, "10", "50mbit"),
     (parse_rate, "-5mbit", "50mbit"),
     (parse_rate, "5MB", "5MB/s"),
     (parse_rate, "5parsec", "50mbit"),

@@ -38,6 +38,7 @@ class Counters:
     sent_bytes: int = 0
     acked_bytes: int = 0
     lost_packets: int = 0
+    repeated_packets: int = 0  # sent again because their content was lost
     spurious_losses: int = 0
     probe_timeouts: int = 0
     received_acks: int = 0

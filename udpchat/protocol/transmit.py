@@ -171,6 +171,8 @@ class Transmitter:
 
     def _record(self, run: SentRun, now: int, cause: Cause = Cause.FIRST) -> None:
         self.recovery.on_sent(run, now)
+        if cause is Cause.RETRANSMISSION:
+            self.recovery.counters.repeated_packets += run.count
         if self.watcher is not None:
             self.watcher.on_sent(run, cause)
 

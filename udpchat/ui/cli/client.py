@@ -149,7 +149,7 @@ class LineClient:
     async def _do(self, command: Command) -> None:
         match command:
             case Command("msg", (nick, text)):
-                await self._send("msg", text, self._client.tell(nick, text))
+                await self._send("msg", text, self._client.tell(nick, text), to=nick)
             case Command("put", (path,)):
                 self._begin(upload(self._client, self._terminal, _path(unquoted(path))))
             case Command("get", (name, *folder)):
@@ -188,7 +188,7 @@ class LineClient:
 
     # -- things under way ----------------------------------------------------------------------------------------------
 
-    async def _send(self, command: str, text: str, verb: Coroutine[Any, Any, object]) -> None:
+    async def _send(self, command: str, text: str, verb: Coroutine[Any, Any, object], to: str = "") -> None:
         """Send a line without waiting for its acknowledgement, unless very many wait already."""
         if (fault := text_fault(text)) is not None:
             verb.close()
@@ -201,7 +201,7 @@ class LineClient:
             try:
                 await verb
             except UdpchatError as error:
-                self._note(tell_error(self._terminal, command, text, error))
+                self._note(tell_error(self._terminal, command, to or text, error))
 
         task = asyncio.create_task(deliver())
         self._pending.add(task)

@@ -70,7 +70,7 @@ def add_traffic(summary: Summary, relayed: Object | None, ends: list[Object]) ->
     if relayed is not None:
         summary.datagrams = relayed["up"]["received"] + relayed["down"]["received"]
     if ends:
-        summary.retransmitted = sum(counters.get("lost_packets", 0) for counters in ends)
+        summary.retransmitted = sum(counters.get("repeated_packets", 0) for counters in ends)
 
 
 def summary_lines(summary: Summary) -> list[str]:

@@ -23,7 +23,6 @@ _NUMBER: Final = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([^\d\s.]*)", re.ASCII)
 _MAX_NUMBER: Final = 2**53  # anything larger is a slip of the finger
 
 _RATES: Final = {  # factor to bits per second; multiples of 1000 as on a data sheet
-    "": 1,
     **dict.fromkeys(("bit", "bps", "bit/s"), 1),
     **dict.fromkeys(("k", "kbit", "kbps", "kbit/s"), 10**3),
     **dict.fromkeys(("m", "mbit", "mbps", "mbit/s"), 10**6),
@@ -61,10 +60,12 @@ class Span(NamedTuple):
 
 
 def parse_rate(text: str) -> int:
-    """Bytes per second from "50mbit", "1gbit", "20mbps" (bits) or "5MB/s" (bytes); 0 is unlimited."""
+    """Bytes per second from "50mbit", "1gbit", "20mbps" (bits) or "5MB/s" (bytes); 0 is unlimited, with any unit."""
     number, unit = _split(text, "a rate", "50mbit or 5MB/s")
     if unit in _BYTE_RATES:
         return round(number * _BYTE_RATES[unit])
+    if not number:
+        return 0
     factor = _RATES.get(unit.lower())
     if factor is None or "B" in unit:
         raise typer.BadParameter(f"{text!r} has no unit of rate; write for example 50mbit, 800kbit, 1gbit or 5MB/s")

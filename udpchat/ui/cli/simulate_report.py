@@ -31,7 +31,8 @@ def experiment_text(experiment: Experiment) -> str:
     files = size_text(experiment.size)
     if experiment.clients > 1:
         files = f"{experiment.clients} times {files}"
-    window = f", window {config.window}" if config.window else ""
+    is_lone = config.arq == "stop-and-wait"  # its window is one packet, whatever was asked for
+    window = f", window {config.window}" if config.window and not is_lone else ""
     sealed = ", PLAINTEXT" if config.plaintext else ""
     return f"{files} {way}: {link_text(experiment.link)}; {config.arq}, {config.congestion}{window}{sealed}"
 
@@ -75,7 +76,7 @@ def summary_text(outcomes: Sequence[Outcome]) -> list[str]:
 
 def missing_text(outcome: Outcome) -> str:
     """What did not arrive, and how to see it again."""
-    return visible(f"seed {outcome.seed}: {'; '.join(outcome.missing)}; the same --seed shows it again")
+    return visible(f"seed {outcome.seed} shows it again: {'; '.join(outcome.missing)}")
 
 
 def run_line(experiment: Experiment, outcome: Outcome) -> str:
