@@ -103,7 +103,8 @@ def test_repeated_runs_are_a_line_each_for_people() -> None:
 def test_what_did_not_arrive_is_said_with_its_seed() -> None:
     result = simulate(*DEAD, "--seed", "3", "--json")
     assert result.exit_code == ExitCode.FAILED
-    assert result.stderr.startswith("udpchat simulate: seed 3: alice could not join: ")
+    expected = "udpchat simulate: seed 3 shows it again: alice could not join: no answer from 10.0.0.1 port 27272\n"
+    assert result.stderr == expected
     assert json.loads(result.stdout)["ok"] is False
     assert "NOT COMPLETE" in simulate(*DEAD).stdout
 

@@ -49,6 +49,6 @@ def _reason(ending: object) -> str:
         case TransferFailed() | JoinRefused():
             return ending.text
         case Disconnected():
-            return ending.reason
+            return ending.reason.partition(":")[0]  # what follows tells people what to look at on real machines
         case _:
             return "it took too long"
