@@ -10,13 +10,13 @@ from udpchat.config import Config
 from udpchat.version import __version__
 
 if TYPE_CHECKING:
-    from udpchat.net.client import connect
+    from udpchat.net.joining import connect
     from udpchat.net.server import serve
 
 __all__ = ["Config", "__version__", "connect", "serve"]
 
 # Sockets and databases are loaded when they are asked for: whoever imports a part of the core gets that part alone.
-_LATER = {"connect": "udpchat.net.client", "serve": "udpchat.net.server"}
+_LATER = {"connect": "udpchat.net.joining", "serve": "udpchat.net.server"}
 
 
 def __getattr__(name: str) -> object:

@@ -19,7 +19,7 @@ from tests.benchmarks.report import OK, Row, add_json, machine, show
 from udpchat.capture.pcapng import read_capture
 from udpchat.capture.rotation import CaptureTarget
 from udpchat.config import Config
-from udpchat.net.client import connect
+from udpchat.net.joining import connect
 from udpchat.net.loop import run
 from udpchat.net.server import serve
 

@@ -8,7 +8,8 @@ from typing import Final
 from udpchat.config import MAX_BURST
 from udpchat.crypto.noise import NoiseInitiator
 from udpchat.wire.codec import Data, Hello, encode_associated, encode_handshake
-from udpchat.wire.packets import TRAILER_SIZE, Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
+from udpchat.wire.packets import TRAILER_SIZE
 
 KINDS: Final = ("random", "unknown id", "forged", "hello", "empty", "largest")
 

@@ -14,7 +14,7 @@ from udpchat.sim.disk import DiskSpec
 from udpchat.sim.link import FRAMING, FULL_PACKET, LinkSpec
 from udpchat.sim.trace import Happening
 from udpchat.wire.hot import DATA_HEADERS_SIZE, TRAILER_SIZE, unpack_data
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 TYPE_AT = 3  # byte of the packet type in a datagram
 ACK_PACKET = 137  # bytes on the wire of an ACK with one range

@@ -19,7 +19,7 @@ from pathlib import Path
 from udpchat import connect, serve
 from udpchat.chat.events import UserChanged
 from udpchat.config import SECOND, Config
-from udpchat.wire.packets import Change
+from udpchat.wire.numbers import Change
 
 
 def parse(arguments: list[str]) -> Namespace:

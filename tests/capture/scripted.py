@@ -25,7 +25,7 @@ from udpchat.wire.codec import (
     encode_handshake,
     encode_params,
 )
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 from udpchat.wire.records import Record, encode_record
 
 CLIENT: Address = ("10.0.0.2", 40_000)

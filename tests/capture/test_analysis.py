@@ -9,7 +9,7 @@ from udpchat.capture.analysis import MAX_ATTEMPTS, MAX_CONNECTIONS, Analysis
 from udpchat.capture.flow import MAX_STREAMS, read_list
 from udpchat.capture.streams import MAX_OUTSTANDING, MAX_OVERLAP, Outstanding, Sent
 from udpchat.wire.codec import Data, Hello, encode_associated, encode_handshake
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 from udpchat.wire.records import Offer, Open, Opened
 
 SIZE = CHUNK + 24 + 12 + 16  # bytes of a made-up DATA datagram

@@ -17,7 +17,7 @@ from udpchat.crypto.keylog import LoggedKey, format_line
 from udpchat.crypto.sealing import SealedProtection
 from udpchat.errors import CaptureError, StorageError
 from udpchat.wire.codec import checksum_fits, decode, encode_associated
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 
 ID = b"sealed 1"
 EPOCHS = 6

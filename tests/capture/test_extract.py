@@ -19,7 +19,7 @@ from udpchat.lab.experiment import Direction
 from udpchat.sim.link import LinkSpec
 from udpchat.store.names import export_name, numbered
 from udpchat.wire.codec import Data, Message
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 from udpchat.wire.records import Commit, Committed, Offer, Open, Opened, Said, encode_record
 
 UPLOAD = b"upload identity!"

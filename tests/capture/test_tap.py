@@ -22,7 +22,7 @@ from udpchat.net.hosts import make_client
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.sim.link import LinkSpec
 from udpchat.wire.codec import Data, Message, decode
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 EPOCH = 978_307_200 * SECOND
 LOSSY = LinkSpec(rate=2_500_000, delay=5 * MILLISECOND, loss=0.05, queue=30, reorder=0.01, duplicate=0.01)

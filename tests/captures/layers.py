@@ -40,7 +40,8 @@ from scapy.packet import Packet, Raw, bind_layers
 
 from udpchat.config import DEFAULT_PORT
 from udpchat.errors import UsageError
-from udpchat.wire.packets import TRAILER_SIZE, VERSION, Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
+from udpchat.wire.packets import TRAILER_SIZE, VERSION
 from udpchat.wire.schema import Field, Kind, protocol_schema
 
 LARGEST_COUNT: Final = 0xFFFF  # elements of a list, so that scapy's own limit does not cut one short

@@ -23,7 +23,7 @@ from udpchat.net.server import Server
 from udpchat.net.sockets import listen
 from udpchat.protocol.datagrams import Address
 from udpchat.store.memory import MemoryStore
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 
 class LiveServer:

@@ -17,7 +17,8 @@ from udpchat.errors import DecodeError
 from udpchat.wire import codec, packets, records
 from udpchat.wire.hot import HEADER_SIZE, TRAILER_SIZE
 from udpchat.wire.layout import MAX_NUMBER
-from udpchat.wire.packets import MAGIC, VERSION, Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
+from udpchat.wire.packets import MAGIC, VERSION
 from udpchat.wire.schema import Field, Kind, PacketSchema, protocol_schema
 from udpchat.wire.values import KNOWN_FLAGS
 

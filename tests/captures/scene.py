@@ -9,7 +9,7 @@ from scapy.packet import Packet
 from tests.captures.layers import BODIES, UDPCHAT, element
 from tests.captures.serving import Attacker, Running, Wire
 from udpchat.net.client import Client
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 from udpchat.wire.schema import protocol_schema
 
 EVE = "127.0.0.66"  # another host, as far as the server knows

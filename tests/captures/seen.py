@@ -14,7 +14,7 @@ from scapy.utils import PcapReader
 
 from tests.captures.layers import UDPCHAT
 from udpchat.protocol.datagrams import Address
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 
 SECOND = 1_000_000
 

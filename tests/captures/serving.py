@@ -23,7 +23,7 @@ from udpchat.net.server import Server
 from udpchat.net.sockets import listen
 from udpchat.protocol.datagrams import Address
 from udpchat.store.memory import MemoryStore
-from udpchat.wire.packets import Flag
+from udpchat.wire.numbers import Flag
 
 LOCALHOST = "127.0.0.1"
 PADDING = bytes(HELLO_SIZE - 77)  # of a HELLO without a cookie

@@ -16,7 +16,7 @@ from tests.captures.seen import Datagram, Seen, read_keys
 from udpchat.capture.reader import read_capture
 from udpchat.protocol.datagrams import Address
 from udpchat.wire.codec import checksum_fits
-from udpchat.wire.packets import Flag
+from udpchat.wire.numbers import Flag
 
 MAX_FILE, MAX_FOLDER = 150_000, 1_000_000  # bytes
 UNDER_WAY = 100_000  # us that a datagram may take, so that the end of a capture can come first

@@ -10,7 +10,7 @@ from tests.captures.layers import BODIES, UDPCHAT
 from tests.captures.scene import EVE, Scene, changed
 from tests.captures.serving import PADDING, attacker, hello
 from udpchat.config import Config
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 
 ATTEMPT = b"attempt!"
 BATCH = 50  # datagrams that any receive buffer has room for

@@ -13,7 +13,7 @@ from tests.tools import require_root
 from udpchat.chat.events import Disconnected
 from udpchat.config import Config
 from udpchat.errors import ErrorCode
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 PLAIN = Config(plaintext=True)
 

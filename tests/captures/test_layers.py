@@ -12,7 +12,7 @@ from tests.captures import readers
 from tests.captures.layers import BODIES, RECORD, RECORDS, UDPCHAT, element, read_records
 from tests.wire.examples import CONNECTION_ID, random_packet, random_values
 from udpchat.wire import codec, packets
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 from udpchat.wire.records import RecordReader
 from udpchat.wire.schema import Field, Kind, PacketSchema, RecordSchema
 

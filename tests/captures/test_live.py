@@ -17,7 +17,7 @@ from udpchat.capture.reader import Captured, read_capture
 from udpchat.lab.recording import SERVER_SIDE
 from udpchat.lab.run import EPOCH
 from udpchat.protocol.datagrams import Address
-from udpchat.wire.packets import PacketType, RecordType
+from udpchat.wire.numbers import PacketType, RecordType
 
 TOKEN = bytes(36)
 # A token is sealed for the recorded address, from which nobody can come here.

@@ -14,7 +14,7 @@ from udpchat.capture.reader import Captured, read_capture
 from udpchat.files.events import Downloaded, FileShared, Uploaded
 from udpchat.lab.content import make_content
 from udpchat.lab.recording import SERVER_SIDE
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 every_capture = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 of_one_user = pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tests.tools import require_root, require_tool
 from udpchat.capture.reader import read_capture
 from udpchat.capture.rotation import CaptureTarget
 from udpchat.config import Config
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 PORTABLE = Config(portable=True)  # with offload the wire on loopback shows many datagrams as one
 MARK = b"nothing comes after this"

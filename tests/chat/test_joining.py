@@ -10,7 +10,7 @@ from udpchat.config import JOIN_TIMEOUT, MAX_NICK, MILLISECOND, SECOND, Config
 from udpchat.crypto.identity import Identity
 from udpchat.errors import ErrorCode
 from udpchat.sim.link import LinkSpec
-from udpchat.wire.packets import Change
+from udpchat.wire.numbers import Change
 from udpchat.wire.records import Commit, Fetch, Join, ListFiles, Open, Record, Say, Tell, Users
 
 CLEAN = LinkSpec(delay=5 * MILLISECOND)

@@ -14,7 +14,7 @@ from udpchat.protocol.connection import Connection
 from udpchat.protocol.events import RecordReceived
 from udpchat.protocol.stats import path_stats
 from udpchat.sim.link import LinkSpec
-from udpchat.wire.packets import RecordType
+from udpchat.wire.numbers import RecordType
 from udpchat.wire.records import Tune, Unsupported
 
 LINK = LinkSpec(rate=2_000_000, delay=5 * MILLISECOND)

@@ -10,7 +10,7 @@ from udpchat.lab.recording import INTERFACES, Recording
 from udpchat.lab.run import EPOCH, run_experiment
 from udpchat.lab.world import SERVER
 from udpchat.sim.link import LinkSpec
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 TYPE_AT = 3  # byte of the packet type in a datagram
 LINK = LinkSpec(rate=2_500_000, delay=10 * MILLISECOND, loss=0.05)

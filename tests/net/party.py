@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from udpchat.config import SECOND, Config
-from udpchat.net.client import Client, connect
+from udpchat.net.client import Client
+from udpchat.net.joining import connect
 from udpchat.net.server import Server, serve
 
 LOCALHOST = "127.0.0.1"

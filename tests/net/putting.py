@@ -11,7 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
-from udpchat.net.client import Client, connect
+from udpchat.net.client import Client
+from udpchat.net.joining import connect
 from udpchat.net.loop import run
 
 LOCALHOST = "127.0.0.1"

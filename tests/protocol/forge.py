@@ -10,7 +10,7 @@ from udpchat.config import Config
 from udpchat.crypto.plain import checksum_trailer
 from udpchat.protocol.connection import Connection
 from udpchat.wire.codec import Clear, Data, Message, encode_associated
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 from udpchat.wire.records import Record, encode_record
 
 

@@ -10,7 +10,7 @@ from udpchat.crypto.noise import NoiseInitiator
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.protocol.endpoint import ServerEndpoint
 from udpchat.wire.codec import Cookie, Hello, Reply, Version, decode, encode_handshake
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 
 HOME: Address = ("10.0.1.1", 40_000)
 ATTEMPT = b"attempt1"

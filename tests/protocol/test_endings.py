@@ -16,7 +16,7 @@ from udpchat.protocol.datagrams import Address, Burst
 from udpchat.sim.link import LinkSpec
 from udpchat.sim.trace import Happening
 from udpchat.wire.codec import encode_reset
-from udpchat.wire.packets import Change, PacketType
+from udpchat.wire.numbers import Change, PacketType
 
 CLEAN = LinkSpec(delay=10 * MILLISECOND)
 DEAD = LinkSpec(delay=10 * MILLISECOND, loss=1.0)

@@ -6,7 +6,7 @@ from udpchat.config import HALF_OPEN_TIMEOUT, MILLISECOND, Config
 from udpchat.crypto.keys import ServerKeys
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.protocol.endpoint import ClientEndpoint, ServerEndpoint
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 SERVER: Address = ("10.0.0.1", 27272)
 CLIENT: Address = ("10.0.0.2", 40_000)

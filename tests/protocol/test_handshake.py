@@ -15,7 +15,8 @@ from udpchat.crypto.plain import checksum_trailer
 from udpchat.protocol.endpoint import ClientEndpoint
 from udpchat.sim.link import LinkSpec
 from udpchat.wire.codec import Cookie, Reply, Version, decode, encode_handshake
-from udpchat.wire.packets import VERSION, Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
+from udpchat.wire.packets import VERSION
 
 DELAY = 20 * MILLISECOND
 CLEAN = LinkSpec(delay=DELAY)

@@ -15,7 +15,7 @@ from udpchat.config import CHANNEL_WINDOW, MAX_RECORD, Config
 from udpchat.errors import ErrorCode
 from udpchat.sim.faults import corrupt_bytes
 from udpchat.wire.codec import Ack, Challenge, Close, Data, Message, Response, decode, decode_body, encode_body
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 PLAIN = Config(plaintext=True)
 

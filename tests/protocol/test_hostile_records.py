@@ -11,7 +11,8 @@ from tests.protocol.test_hostile_packets import closing
 from tests.wire.examples import RECORDS as EXAMPLES
 from udpchat.config import Config
 from udpchat.errors import ErrorCode
-from udpchat.wire.packets import RECORDS, RecordType
+from udpchat.wire.numbers import RecordType
+from udpchat.wire.packets import RECORDS
 from udpchat.wire.records import RECORD_HEADER_SIZE, UnknownRecord, Users, decode_record, encode_record
 from udpchat.wire.schema import Field, Kind, protocol_schema
 

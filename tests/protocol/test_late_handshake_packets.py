@@ -12,7 +12,7 @@ from udpchat.crypto.traffic_keys import DirectionKey
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.protocol.endpoint import ClientEndpoint, ServerEndpoint
 from udpchat.wire.codec import Clear, Cookie, Hello, Reply, Version, encode_associated, encode_handshake
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 
 SERVER: Address = ("10.0.0.1", 27272)
 CLIENT: Address = ("10.0.0.2", 40_000)

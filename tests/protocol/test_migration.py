@@ -15,7 +15,7 @@ from udpchat.protocol.connection import Connection
 from udpchat.protocol.datagrams import Address
 from udpchat.sim.link import LinkSpec
 from udpchat.sim.trace import Happening
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 MALLORY: Address = ("10.6.6.6", 666)
 LINK = LinkSpec(rate=1_250_000, delay=10 * MILLISECOND)

@@ -14,7 +14,8 @@ from udpchat.crypto.connection_ids import ConnectionIds
 from udpchat.crypto.keys import ServerKeys
 from udpchat.crypto.plain import checksum_trailer
 from udpchat.wire.codec import Cookie, Reply, Version, decode
-from udpchat.wire.packets import VERSION, Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
+from udpchat.wire.packets import VERSION
 
 STRANGER = ("10.9.9.9", 999)
 

@@ -14,7 +14,7 @@ from udpchat.config import INITIAL_RECEIVE_WINDOW, KIB, MIB, MILLISECOND, SECOND
 from udpchat.sim.link import LinkSpec
 from udpchat.store.memory import MemorySource
 from udpchat.wire.codec import Message
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 from udpchat.wire.records import Users, encode_record
 
 

@@ -21,7 +21,7 @@ from udpchat.net.hosts import ClientCore, ServerCore, make_client, make_server
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.protocol.handshake import prologue
 from udpchat.wire.codec import Reply, decode
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 from udpchat.wire.records import Join, Welcome, decode_record
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"

@@ -13,7 +13,7 @@ from udpchat.protocol.datagrams import Address
 from udpchat.sim.link import LinkSpec
 from udpchat.sim.trace import Happening
 from udpchat.wire.hot import DATA_HEADERS_SIZE, TRAILER_SIZE
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 CONTROLLERS = ("newreno", "cubic", "bbr")
 TALK_EVERY = 40 * MILLISECOND

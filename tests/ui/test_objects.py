@@ -7,7 +7,7 @@ from udpchat.chat.events import LineSaid, UserChanged
 from udpchat.files.events import FileShared
 from udpchat.protocol.ports import FileEntry
 from udpchat.ui.cli.objects import NAMES, as_line, event_line
-from udpchat.wire.packets import Change
+from udpchat.wire.numbers import Change
 
 
 @pytest.mark.parametrize("event", events(HOSTILE), ids=lambda event: type(event).__name__)

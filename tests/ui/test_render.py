@@ -21,7 +21,7 @@ from udpchat.ui.cli.render import (
     user_table,
     visible,
 )
-from udpchat.wire.packets import Change
+from udpchat.wire.numbers import Change
 
 HOSTILE = "a\x1b]0;title\x07\x9b31m\u202egpj.exe\r\n\u2028\u2066\x00\x7f\ud800"
 ONE, OTHER = bytes(range(16)), bytes(16)

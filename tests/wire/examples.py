@@ -22,7 +22,7 @@ from udpchat.wire.codec import (
     Response,
     Version,
 )
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 from udpchat.wire.schema import Field, Kind
 
 CONNECTION_ID = bytes.fromhex("0102030405060708")

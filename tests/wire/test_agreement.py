@@ -10,7 +10,7 @@ import pytest
 from tests.wire.examples import CONNECTION_ID, TAG, random_packet, random_values
 from udpchat.wire import codec, hot, packets, records
 from udpchat.wire.codec import Ack
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 from udpchat.wire.record_types import RECORD_CLASSES
 from udpchat.wire.schema import Field, Kind, PacketSchema, RecordSchema, protocol_schema
 

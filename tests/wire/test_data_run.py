@@ -13,7 +13,7 @@ from udpchat.errors import DecodeError
 from udpchat.wire import codec, hot
 from udpchat.wire.codec import Data
 from udpchat.wire.hot import DataRun, pack_data_headers, unpack_data_run
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 OVERHEAD = 52
 

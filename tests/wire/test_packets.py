@@ -10,7 +10,7 @@ from tests.wire.examples import CONNECTION_ID, NUMBER, PACKETS, TAG, Example, en
 from udpchat.errors import DecodeError, UsageError
 from udpchat.wire import codec
 from udpchat.wire.codec import Ack, Challenge, Close, Data, Hello, Message, Ping, Probe, UnknownVersionError
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 every_packet = pytest.mark.parametrize("example", PACKETS, ids=lambda example: example.packet_type.name)
 

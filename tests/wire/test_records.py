@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.wire.examples import RECORDS
 from udpchat.config import MAX_RECORD
 from udpchat.errors import DecodeError, ErrorCode, ProtocolViolationError, UsageError
-from udpchat.wire.packets import RecordType
+from udpchat.wire.numbers import RecordType
 from udpchat.wire.records import (
     Credit,
     Fetch,

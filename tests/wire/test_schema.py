@@ -11,7 +11,7 @@ import pytest
 from udpchat.errors import UsageError
 from udpchat.wire import generate, packets, tables
 from udpchat.wire.layout import Layout
-from udpchat.wire.packets import PacketType, RecordType
+from udpchat.wire.numbers import PacketType, RecordType
 from udpchat.wire.schema import (
     Field,
     Kind,

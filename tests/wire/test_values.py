@@ -28,7 +28,7 @@ from udpchat.wire.codec import (
     Response,
     Version,
 )
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 U8, U16, U32, U53 = (st.integers(0, 2**bits - 1) for bits in (8, 16, 32, 53))
 TEXT = st.text(st.characters(codec="utf-8"), max_size=50)

@@ -12,7 +12,7 @@ from udpchat.config import MIB, MILLISECOND, SECOND
 from udpchat.crypto.plain import checksum_trailer
 from udpchat.protocol.datagrams import Address
 from udpchat.wire.codec import encode_associated, encode_body
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 from udpchat.wire.values import Ack, Clear, Data, Message, Ping
 from udpchat.wireshark.generate import DISSECTOR_PATH
 

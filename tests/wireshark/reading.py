@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.captures.readers import BY_NUMBER, PROTOCOL, RECORD_BY_NUMBER, Reading, is_opaque
 from tests.wireshark.tshark import Shown
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 from udpchat.wire.schema import Field, Kind
 
 Tree = dict[str, list[Shown]]

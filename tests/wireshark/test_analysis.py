@@ -12,7 +12,7 @@ from tests.wireshark.tshark import capture_of, infos, tshark
 from udpchat.config import MIB
 from udpchat.protocol.datagrams import Address
 from udpchat.wire.codec import encode_handshake
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 from udpchat.wire.values import Cookie, Hello, Reply
 
 MOVED: Address = ("10.0.1.1", 41_000)

@@ -12,7 +12,7 @@ from tests.wireshark.analyzing import FIELDS, FRAMES, FRAMES_OF_ACKS, analyses
 from tests.wireshark.recorded import Recorder, record
 from udpchat.config import MILLISECOND, Config
 from udpchat.sim.link import LinkSpec
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 SEEDS = 20
 SIZE = 100_000

@@ -15,7 +15,7 @@ from tests.wireshark.tshark import capture_of, trees, trouble
 from udpchat.crypto.plain import checksum_trailer
 from udpchat.wire import codec, packets, records
 from udpchat.wire.codec import Message, Params, Reply
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 
 ROUNDS = 20
 RECORD_ROUNDS = 12

@@ -10,7 +10,7 @@ from tests.wireshark.tshark import capture_of, rows, trouble
 from udpchat.config import MAX_RECORD
 from udpchat.wire import records
 from udpchat.wire.codec import Message
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 LINES = [records.Line(number, 1, "lobby", "ann", f"line {number} " + "." * 40 * (number % 4)) for number in range(12)]
 CHANNEL = b"".join(records.encode_record(line) for line in LINES)

@@ -15,7 +15,7 @@ from tests.wireshark.tshark import CLIENT, SERVER, Seen, capture_of, rows, trees
 from udpchat.crypto.plain import checksum_trailer
 from udpchat.wire import codec, records
 from udpchat.wire.codec import Data, Message
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 from udpchat.wire.schema import protocol_schema
 
 DAMAGED = 20_000

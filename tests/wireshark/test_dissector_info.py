@@ -12,7 +12,7 @@ from udpchat.config import MIB
 from udpchat.crypto.plain import checksum_trailer
 from udpchat.wire import codec, records
 from udpchat.wire.codec import Ack, Body, Close, Cookie, Data, Hello, Message, Params, Ping, Probe, Reply, Version
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 from udpchat.wire.records import Record
 
 ID = bytes(8)

@@ -10,7 +10,7 @@ import pytest
 from tests.captures.test_layers import damage_packet
 from tests.wireshark.sessions import FILE, LONG_LINE, session
 from tests.wireshark.tshark import Seen, infos, rows, trees, trouble, tshark, write_capture
-from udpchat.wire.packets import Flag
+from udpchat.wire.numbers import Flag
 
 CLEAR = [
     "udpchat.type",

@@ -32,7 +32,7 @@ from udpchat.wire.codec import (
     decode,
     decode_params,
 )
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 
 MAX_CONNECTIONS: Final = 1_024  # of a vantage point
 MAX_VANTAGES: Final = 64

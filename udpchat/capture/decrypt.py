@@ -22,7 +22,7 @@ from udpchat.capture.pcapng import PcapngWriter
 from udpchat.capture.tolerant import Readable
 from udpchat.crypto.plain import checksum_trailer
 from udpchat.errors import CaptureError, StorageError
-from udpchat.wire.packets import Flag
+from udpchat.wire.numbers import Flag
 
 BUFFER: Final = 2**20  # bytes that are written at once
 _FLAGS: Final = Struct(">H")

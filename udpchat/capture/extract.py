@@ -23,7 +23,7 @@ from udpchat.capture.transfers import Recovered, Transfers
 from udpchat.errors import CaptureError, DecodeError, StorageError
 from udpchat.wire import hot
 from udpchat.wire.codec import checksum_fits, decode
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 
 MAX_NUMBER: Final = 10_000  # of files with one name in a folder
 _FROM_SERVER: Final = int(Flag.FROM_SERVER)

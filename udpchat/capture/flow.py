@@ -16,7 +16,7 @@ from udpchat.arq.ranges import RangeSet
 from udpchat.capture.streams import MAX_REPEATS, MAX_RUNS, Outstanding, Sent, Stream, StreamKey
 from udpchat.config import PACKET_THRESHOLD, SECOND
 from udpchat.wire.codec import Ack
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 MAX_STREAMS: Final = 4_096  # of a direction
 MAX_JUMP: Final = 2**20  # packet numbers; one farther ahead is taken for damage unless the next one follows it

@@ -11,7 +11,7 @@ from udpchat.crypto.keylog import Direction, LoggedKey, parse_line
 from udpchat.crypto.traffic_keys import DirectionKey
 from udpchat.errors import CaptureError, DecodeError
 from udpchat.wire import hot
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 
 MAX_KEYLOG: Final = 256 * 2**20  # bytes: two million keys
 LABEL: Final = "UDPCHAT_KEY"

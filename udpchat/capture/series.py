@@ -13,7 +13,7 @@ from udpchat.capture.statistics import TransferReport, analyse, chosen_vantages,
 from udpchat.capture.streams import MAX_RUNS, Sent
 from udpchat.capture.tolerant import Readable
 from udpchat.errors import CaptureError, UsageError
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 MAX_POINTS: Final = 50_000  # of one kind; of more than these every second is left out, again and again
 

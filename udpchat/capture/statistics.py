@@ -20,7 +20,7 @@ from udpchat.capture.tolerant import Readable
 from udpchat.config import SECOND
 from udpchat.errors import CaptureError, UsageError
 from udpchat.protocol.datagrams import Address
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 _SIDES: Final = {False: "client", True: "server"}  # who sends, by "from the server"
 _HIGH: Final = 95  # percentile

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from udpchat.arq.ranges import RangeSet
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 MAX_RUNS: Final = 65_536  # separate runs of a stream; what comes in more of them is not told apart from new bytes
 MAX_OUTSTANDING: Final = 65_536  # packets of a direction that nobody acknowledged: four of the largest windows

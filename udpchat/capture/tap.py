@@ -14,7 +14,7 @@ from udpchat.capture.watching import ConnectionWatcher
 from udpchat.config import SECOND
 from udpchat.protocol.connection import Connection
 from udpchat.protocol.datagrams import Address, Burst
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 FLUSH_INTERVAL: Final = 1 * SECOND  # between what is recorded and what others can read
 CONNECTION_ID: Final = slice(8, 16)  # where it is in a datagram

@@ -24,7 +24,7 @@ from udpchat.protocol.events import ConnectionClosed, ConnectionEvent, Connectio
 from udpchat.protocol.handshake import FEATURES
 from udpchat.protocol.requests import Requests
 from udpchat.protocol.service import Desk
-from udpchat.wire.packets import Change
+from udpchat.wire.numbers import Change
 from udpchat.wire.records import (
     Finished,
     Join,

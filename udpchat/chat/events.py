@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from udpchat.wire.packets import Change
+from udpchat.wire.numbers import Change
 
 
 @dataclass(frozen=True, slots=True)

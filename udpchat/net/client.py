@@ -1,18 +1,15 @@
-"""A client on real sockets: `connect` joins a server, `Client` has the verbs."""
+"""A client that is connected: its verbs and its events. `joining.connect` makes one."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from udpchat.capture.rotation import CaptureTarget
 from udpchat.chat.events import (
     Answered,
     Connected,
@@ -26,21 +23,15 @@ from udpchat.chat.events import (
     UserChanged,
     UserList,
 )
-from udpchat.config import DEFAULT_PORT, Config
-from udpchat.crypto.identity import Identity, fingerprint
+from udpchat.config import Config
+from udpchat.crypto.identity import fingerprint
 from udpchat.errors import ConnectionLostError, ErrorCode, HandshakeError, RefusedError, StorageError, UsageError
 from udpchat.files.events import Downloaded, FileList, FileShared, Progress, SendingTuned, TransferFailed, Uploaded
-from udpchat.net.capturing import open_capture, tap_between, tapped
 from udpchat.net.driver import Driver, PortClosed
 from udpchat.net.feed import Feed
-from udpchat.net.home import Home, wall_clock
-from udpchat.net.hosts import ClientCore, make_client
-from udpchat.net.keylog import open_keylog
-from udpchat.net.sockets import DatagramSocket, dial
-from udpchat.protocol.datagrams import Address
+from udpchat.net.hosts import ClientCore
 from udpchat.protocol.ports import FileEntry
 from udpchat.protocol.stats import PathStats, path_stats
-from udpchat.store.local import LocalStore
 
 ClientEvent: TypeAlias = LineSaid | PrivateSaid | UserChanged | NoticeGiven | FileShared | Disconnected
 OnProgress = Callable[[Progress], None]
@@ -52,86 +43,6 @@ PROGRESS_INTERVAL = 0.2  # seconds between two reports
 CLOSED_PORT_REPORTS = 3  # of ICMP, after which an attempt is given up: the first may tell of a server that restarts
 GOODBYE = 0.5  # seconds at most for the server to confirm that we leave
 LOCAL_TROUBLE = {ErrorCode.STORAGE_FAILED, ErrorCode.NO_SPACE, ErrorCode.SOURCE_CHANGED, ErrorCode.DIGEST_MISMATCH}
-
-
-async def connect(  # noqa: PLR0913 - each has a name, and most a default
-    host: str,
-    port: int = DEFAULT_PORT,
-    *,
-    nick: str,
-    config: Config | None = None,
-    folder: Path | None = None,
-    home: Path | None = None,
-    strict: bool = False,
-    server_key: str | None = None,
-    keylog: Path | None = None,
-    capture: CaptureTarget | None = None,
-    one_shot: bool = False,
-) -> Client:
-    """Join a server under a nickname.
-
-    folder: where downloads go, the current one by default. home: our key and the known servers', platformdirs' choice
-    by default. strict: refuse a server that was never seen before. server_key: fingerprint or hex of the key it must
-    have. one_shot: come as another person, so that a session of ours that is open stays so.
-    HandshakeError, ServerKeyError, RefusedError, StorageError.
-    """
-    config = config or Config()
-    address = await _resolve(host, port)
-    place = Home(home)
-    identity = Identity(place.identity(one_shot=one_shot))
-    token = b"" if config.plaintext else place.take_token(address)
-    with ExitStack() as opened:  # what is open when something fails
-        source = _dial(address, portable=config.portable)
-        opened.callback(source.close)
-        logs = opened.enter_context(ExitStack())
-        log = open_keylog(keylog, logs)
-        record = open_capture(capture, ("client",), logs)
-        store = LocalStore(folder or Path.cwd(), clock=wall_clock)
-        opened.pop_all()
-    now = Driver.now()
-    tap = tap_between(record, [source], wall_clock() - now)
-    core = make_client(
-        address, config, identity, os.urandom, now, token=token, keylog=log, watch=tap.watch if tap else None
-    )
-    client = Client(core, lambda *listeners: Driver(tapped(core.host, tap), [source], store, *listeners), logs)
-    try:
-        server_public = await client.opened()
-        if not config.plaintext:
-            client.is_new_key = place.check_server(
-                shown_place(host, port), server_public, strict=strict, expected=server_key
-            )
-            client.server_public = server_public
-        joined = await client.join(nick)
-        if joined.token:
-            place.keep_token(address, joined.token)
-    except BaseException:
-        await client.close()
-        raise
-    return client
-
-
-def shown_place(host: str, port: int) -> str:
-    """A server as a user would type it."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-async def _resolve(host: str, port: int) -> Address:
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a name"
-        raise HandshakeError(f"cannot find the host {host}: {reason}") from error
-    place = found[0][4]
-    return str(place[0]), int(place[1])
-
-
-def _dial(address: Address, *, portable: bool) -> DatagramSocket:
-    try:
-        return dial(address, portable=portable)
-    except OSError as error:
-        text = f"cannot reach {address[0]}: {error.strerror}; is this machine connected to that network?"
-        raise HandshakeError(text) from error
 
 
 class Client:

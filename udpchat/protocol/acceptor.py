@@ -29,7 +29,8 @@ from udpchat.wire.codec import (
     encode_params,
     encode_reset,
 )
-from udpchat.wire.packets import VERSION, Flag, Mode, PacketType
+from udpchat.wire.numbers import Flag, Mode, PacketType
+from udpchat.wire.packets import VERSION
 
 MAX_SOURCES = 4_096  # addresses whose rate is watched; the oldest is forgotten
 

@@ -26,7 +26,7 @@ from udpchat.protocol.receive import Receiver
 from udpchat.protocol.transmit import Transmitter
 from udpchat.protocol.watch import Watch
 from udpchat.protocol.writer import PacketWriter
-from udpchat.wire.packets import Flag
+from udpchat.wire.numbers import Flag
 
 
 @dataclass(slots=True)

@@ -31,7 +31,8 @@ from udpchat.wire.codec import (
     encode_body,
 )
 from udpchat.wire.hot import DataRun, unpack_data_run
-from udpchat.wire.packets import TRAILER_SIZE, PacketType
+from udpchat.wire.numbers import PacketType
+from udpchat.wire.packets import TRAILER_SIZE
 from udpchat.wire.records import Record, encode_record
 
 MAX_REASON = 500  # bytes of the reason in CLOSE

@@ -19,7 +19,8 @@ from udpchat.protocol.events import ConnectionClosed, ConnectionEvent, Connectio
 from udpchat.protocol.handshake import ClientHandshake, Finished
 from udpchat.protocol.invariants import check_connection
 from udpchat.protocol.watch import Watch
-from udpchat.wire.packets import MAGIC, TRAILER_SIZE, PacketType
+from udpchat.wire.numbers import PacketType
+from udpchat.wire.packets import MAGIC, TRAILER_SIZE
 
 HEADER_SIZE = 24
 MAGIC_BYTES = MAGIC.to_bytes(2, "big")

@@ -23,7 +23,8 @@ from udpchat.wire.codec import (
     decode_params,
     encode_handshake,
 )
-from udpchat.wire.packets import VERSION, Feature, Flag, Mode, PacketType
+from udpchat.wire.numbers import Feature, Flag, Mode, PacketType
+from udpchat.wire.packets import VERSION
 
 FEATURES = Feature.FILES
 REFUSAL_GRACE = 1 * SECOND  # a VERSION may be forged: a true REPLY may still come

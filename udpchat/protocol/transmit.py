@@ -24,7 +24,7 @@ from udpchat.protocol.path import Path
 from udpchat.protocol.watch import Cause, Watcher
 from udpchat.protocol.writer import DATA_OVERHEAD, MESSAGE_OVERHEAD, BlockSource, PacketWriter
 from udpchat.wire.codec import Message, Ping, Probe, encode_body
-from udpchat.wire.packets import PacketType
+from udpchat.wire.numbers import PacketType
 
 MESSAGE_RESERVE = 8  # datagrams by which control and chat may overdraw the congestion window
 HEADER_AND_TRAILER = 40  # bytes

@@ -9,7 +9,8 @@ from udpchat.config import MAX_BURST
 from udpchat.crypto.sealing import Protection
 from udpchat.wire.codec import Clear, encode_associated
 from udpchat.wire.hot import pack_data_headers
-from udpchat.wire.packets import TRAILER_SIZE, Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
+from udpchat.wire.packets import TRAILER_SIZE
 
 DATA_CLEAR_SIZE = 36  # bytes of header and clear part of a DATA packet
 DATA_OVERHEAD = DATA_CLEAR_SIZE + TRAILER_SIZE  # bytes of a DATA datagram that are not file bytes

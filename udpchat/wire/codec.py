@@ -19,7 +19,8 @@ from udpchat.errors import DecodeError, UsageError
 from udpchat.wire import hot
 from udpchat.wire.hot import HEADER_SIZE, TRAILER_SIZE
 from udpchat.wire.layout import MAX_NUMBER, Layout, Value
-from udpchat.wire.packets import MAGIC, UNSEALED_TYPES, VERSION, Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
+from udpchat.wire.packets import MAGIC, UNSEALED_TYPES, VERSION
 from udpchat.wire.schema import protocol_schema
 from udpchat.wire.values import (
     CONNECTION_ID_SIZE,

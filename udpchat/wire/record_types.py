@@ -13,7 +13,7 @@ from typing import ClassVar, TypeVar
 
 from udpchat.errors import UsageError
 from udpchat.wire.layout import Layout, Ranges, Value
-from udpchat.wire.packets import RecordType
+from udpchat.wire.numbers import RecordType
 from udpchat.wire.schema import protocol_schema
 
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from udpchat.config import MAX_ACK_RANGES, MILLISECOND
 from udpchat.errors import DecodeError, UsageError
 from udpchat.wire.layout import MAX_NUMBER
-from udpchat.wire.packets import Flag, PacketType
+from udpchat.wire.numbers import Flag, PacketType
 
 CONNECTION_ID_SIZE: Final = 8
 KNOWN_FLAGS: Final = reduce(or_, Flag).value

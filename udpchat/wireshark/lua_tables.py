@@ -8,6 +8,7 @@ from typing import Final
 
 from udpchat.config import DEFAULT_PORT, HELLO_SIZE, MAX_ACK_RANGES, MAX_RECORD
 from udpchat.wire import packets
+from udpchat.wire.numbers import Flag
 from udpchat.wire.schema import Field, Kind, ProtocolSchema, UnsupportedShapeError
 
 _UNIT: Final = re.compile(r"\s*\[([a-z]+)\]$")
@@ -58,7 +59,7 @@ def _constants(protocol: ProtocolSchema) -> Iterator[str]:
     }
     for name, value in facts.items():
         yield f"{_INDENT}{name} = {value},"
-    for flag in packets.Flag:
+    for flag in Flag:
         yield f"{_INDENT}{(flag.name or '').lower()} = {flag.value},"
 
 

@@ -13,7 +13,8 @@ from udpchat.capture.rotation import DEFAULT_LIMIT
 from udpchat.chat.text import nick_fault
 from udpchat.config import BASE_DATAGRAM, MAX_BURST, MAX_DATAGRAM_IPV4, MAX_NICK, Config
 from udpchat.errors import ErrorCode, HandshakeError, RefusedError
-from udpchat.net.client import Client, connect
+from udpchat.net.client import Client
+from udpchat.net.joining import connect
 from udpchat.ui.cli.capturing import CaptureLimitOption, CaptureOption, capture_target
 from udpchat.ui.cli.options import HostPort, JsonOption, convert, parse_host_port
 from udpchat.ui.cli.render import visible

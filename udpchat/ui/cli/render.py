@@ -22,7 +22,7 @@ from udpchat.files.events import (
     Uploaded,
 )
 from udpchat.protocol.ports import FileEntry
-from udpchat.wire.packets import Change
+from udpchat.wire.numbers import Change
 
 Event = (
     UserChanged
