@@ -1,21 +1,14 @@
-import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from tests.captures.scene import EVE, Scene
 from tests.captures.serving import attacker, running, wire_to
-from tests.net.party import GUARD, Party
+from tests.net.party import Party
+from tests.net.party_fixture import party
 from udpchat.config import Config
 
-
-@pytest.fixture
-async def party(tmp_path: Path) -> AsyncIterator[Party]:
-    made = Party(tmp_path)
-    async with asyncio.timeout(GUARD):
-        yield made
-        await made.close()
+__all__ = ["party", "scene"]
 
 
 @pytest.fixture

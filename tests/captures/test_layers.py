@@ -10,9 +10,8 @@ from scapy.layers.inet import IP, UDP
 
 from tests.captures import readers
 from tests.captures.layers import BODIES, RECORD, RECORDS, UDPCHAT, element, read_records
-from tests.wire.examples import CONNECTION_ID, random_packet, random_values
+from tests.wire.examples import CONNECTION_ID, built_packet, random_values
 from udpchat.wire import codec, packets
-from udpchat.wire.numbers import PacketType
 from udpchat.wire.records import RecordReader
 from udpchat.wire.schema import Field, Kind, PacketSchema, RecordSchema
 
@@ -21,22 +20,6 @@ DAMAGES = 6
 
 every_packet = pytest.mark.parametrize("schema", readers.PROTOCOL.packets, ids=lambda schema: schema.name)
 every_record = pytest.mark.parametrize("schema", readers.PROTOCOL.records, ids=lambda schema: schema.name)
-
-
-def datagram(rng: Random, schema: PacketSchema) -> tuple[bytes, dict[str, Any], dict[str, Any]]:
-    """A datagram by construct, its header and the fields of its body."""
-    clear, sealed = packets.PACKETS[schema.name]
-    fields = random_packet(rng, PacketType(schema.number), random_values(rng, schema.clear + schema.sealed))
-    body = clear.build(fields) + sealed.build(fields)
-    header = {
-        "version": packets.VERSION,
-        "type": schema.number,
-        "flags": rng.randrange(8),
-        "body_length": len(body),
-        "connection_id": rng.randbytes(8),
-        "packet_number": rng.getrandbits(rng.choice([1, 20, 53])),
-    }
-    return packets.HEADER.build(header) + body + rng.randbytes(16), header, fields
 
 
 def damage(rng: Random, whole: bytes, start: int = 0) -> bytes:
@@ -88,7 +71,7 @@ def assert_agreement(whole: bytes) -> readers.Reading:
 def test_three_readers_agree_on_every_field_of_a_packet(schema: PacketSchema) -> None:
     rng = Random(f"agree {schema.name}")
     for _ in range(ROUNDS):
-        whole, header, _ = datagram(rng, schema)
+        whole, header, _ = built_packet(rng, schema)
         reading = assert_agreement(whole)
         assert isinstance(reading, dict)
         assert header.items() <= reading.items()
@@ -99,7 +82,7 @@ def test_three_readers_agree_on_damaged_packets_and_on_why_they_are_refused(sche
     rng = Random(f"damage {schema.name}")
     reasons = set()
     for _ in range(ROUNDS):
-        whole, _, _ = datagram(rng, schema)
+        whole, _, _ = built_packet(rng, schema)
         for _ in range(DAMAGES):
             reading = assert_agreement(damage_packet(rng, whole))
             reasons.add(reading if isinstance(reading, str) else "")
@@ -110,7 +93,7 @@ def test_three_readers_agree_on_damaged_packets_and_on_why_they_are_refused(sche
 def test_a_layer_builds_what_construct_builds(schema: PacketSchema) -> None:
     rng = Random(f"build {schema.name}")
     for _ in range(ROUNDS):
-        whole, header, fields = datagram(rng, schema)
+        whole, header, fields = built_packet(rng, schema)
         del header["type"], header["body_length"]
         body = BODIES[schema.name](**scapy_fields(schema.clear + schema.sealed, fields))
         assert bytes(UDPCHAT(**header, trailer=whole[-16:]) / body) == whole
@@ -120,7 +103,7 @@ def test_a_layer_builds_what_construct_builds(schema: PacketSchema) -> None:
 def test_a_packet_that_scapy_has_read_is_built_again_byte_for_byte(schema: PacketSchema) -> None:
     rng = Random(f"again {schema.name}")
     for _ in range(ROUNDS):
-        whole, _, _ = datagram(rng, schema)
+        whole, _, _ = built_packet(rng, schema)
         assert bytes(UDPCHAT(whole)) == whole
 
 

@@ -1,15 +1,3 @@
-import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
+from tests.net.party_fixture import party
 
-import pytest
-
-from tests.net.party import GUARD, Party
-
-
-@pytest.fixture
-async def party(tmp_path: Path) -> AsyncIterator[Party]:
-    made = Party(tmp_path)
-    async with asyncio.timeout(GUARD):
-        yield made
-        await made.close()
+__all__ = ["party"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any, NamedTuple
 
-from udpchat.wire import codec, records
+from udpchat.wire import codec, packets, records
 from udpchat.wire.codec import (
     Ack,
     Body,
@@ -23,7 +23,7 @@ from udpchat.wire.codec import (
     Version,
 )
 from udpchat.wire.numbers import PacketType
-from udpchat.wire.schema import Field, Kind
+from udpchat.wire.schema import Field, Kind, PacketSchema
 
 CONNECTION_ID = bytes.fromhex("0102030405060708")
 TAG = bytes.fromhex("a0a1a2a3a4a5a6a7a8a9aaabacadaeaf")
@@ -350,3 +350,19 @@ def encode_example(example: Example) -> bytes:
         return codec.encode_handshake(*head, example.clear)
     body = example.body if isinstance(example.body, bytes) else codec.encode_body(example.body)
     return codec.encode_associated(*head, example.clear, len(body)) + body + TAG
+
+
+def built_packet(rng: Random, schema: PacketSchema) -> tuple[bytes, dict[str, Any], dict[str, Any]]:
+    """A datagram by construct, and what it was built from: header, then clear and sealed part."""
+    clear, sealed = packets.PACKETS[schema.name]
+    fields = random_packet(rng, PacketType(schema.number), random_values(rng, schema.clear + schema.sealed))
+    body = clear.build(fields) + sealed.build(fields)
+    header = {
+        "version": packets.VERSION,
+        "type": schema.number,
+        "flags": rng.randrange(8),
+        "body_length": len(body),
+        "connection_id": rng.randbytes(8),
+        "packet_number": rng.getrandbits(rng.choice([1, 20, 53])),
+    }
+    return packets.HEADER.build(header) + body + rng.randbytes(16), header, fields

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.wire.examples import CONNECTION_ID, TAG, random_packet, random_values
+from tests.wire.examples import CONNECTION_ID, TAG, built_packet, random_values
 from udpchat.wire import codec, hot, packets, records
 from udpchat.wire.codec import Ack
 from udpchat.wire.numbers import PacketType
@@ -39,22 +39,6 @@ def assert_parsed(parsed: Any, value: Any, field: Field) -> None:
         assert int(parsed) == value, field.name
     else:
         assert parsed == value, field.name
-
-
-def built_packet(rng: Random, schema: PacketSchema) -> tuple[bytes, dict[str, Any], dict[str, Any]]:
-    """A datagram by construct, and what it was built from: header, then clear and sealed part."""
-    clear, sealed = packets.PACKETS[schema.name]
-    fields = random_packet(rng, PacketType(schema.number), random_values(rng, schema.clear + schema.sealed))
-    body = clear.build(fields) + sealed.build(fields)
-    header = {
-        "version": packets.VERSION,
-        "type": schema.number,
-        "flags": rng.randrange(8),
-        "body_length": len(body),
-        "connection_id": rng.randbytes(8),
-        "packet_number": rng.getrandbits(rng.choice([1, 20, 53])),
-    }
-    return packets.HEADER.build(header) + body + rng.randbytes(16), header, fields
 
 
 @every_packet

@@ -8,8 +8,8 @@ from random import Random
 from typing import Any
 
 from tests.captures import readers
-from tests.captures.test_layers import damage_packet, datagram
-from tests.wire.examples import random_values
+from tests.captures.test_layers import damage_packet
+from tests.wire.examples import built_packet, random_values
 from tests.wireshark.reading import is_refused, tree_reading, tree_record
 from tests.wireshark.tshark import capture_of, trees, trouble
 from udpchat.crypto.plain import checksum_trailer
@@ -25,7 +25,7 @@ def some_packets(seed: int, *, damaged: bool) -> Iterator[bytes]:
     rng = Random(seed)
     for schema in readers.PROTOCOL.packets:
         for _ in range(ROUNDS):
-            whole, _, _ = datagram(rng, schema)
+            whole, _, _ = built_packet(rng, schema)
             yield (damage_packet(rng, whole) or b"\0") if damaged else whole
 
 

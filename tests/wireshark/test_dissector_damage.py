@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from tests.captures.test_layers import damage, damage_packet, datagram
-from tests.wire.examples import PACKETS, RECORDS
+from tests.captures.test_layers import damage, damage_packet
+from tests.wire.examples import PACKETS, RECORDS, built_packet
 from tests.wireshark.tshark import CLIENT, SERVER, Seen, capture_of, rows, trees, trouble, tshark, write_capture
 from udpchat.crypto.plain import checksum_trailer
 from udpchat.wire import codec, records
@@ -30,7 +30,7 @@ def plaintext(packet_type: PacketType, number: int, clear: Data | Message, body:
 
 def whole_packets(rng: Random) -> list[bytes]:
     """Packets of all types, and MSG that carry all records, in a few connections."""
-    sent = [datagram(rng, schema)[0] for schema in protocol_schema().packets for _ in range(SAMPLES)]
+    sent = [built_packet(rng, schema)[0] for schema in protocol_schema().packets for _ in range(SAMPLES)]
     offsets = [0, 0, 0]
     for number, (record, _) in enumerate(RECORDS):
         content = records.encode_record(record, number)

@@ -7,12 +7,13 @@ the datagrams they consist of, whether the system takes them at once or one by o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
 from udpchat.capture.watching import ConnectionWatcher
 from udpchat.config import SECOND
 from udpchat.protocol.connection import Connection
+from udpchat.protocol.core import Core
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.wire.numbers import PacketType
 
@@ -20,19 +21,6 @@ FLUSH_INTERVAL: Final = 1 * SECOND  # between what is recorded and what others c
 CONNECTION_ID: Final = slice(8, 16)  # where it is in a datagram
 NUMBER: Final = slice(16, 24)
 TYPE_AT: Final = 3
-
-
-class Core(Protocol):
-    """What is wrapped; see protocol/service.py, Host."""
-
-    def receive_burst(self, burst: Burst, now: int) -> None: ...  # noqa: D102
-    def handle_timeout(self, now: int) -> None: ...  # noqa: D102
-    def next_event(self) -> Any: ...  # noqa: D102
-    def datagrams_to_send(self, now: int) -> Iterator[Burst]: ...  # noqa: D102
-    def next_timeout(self) -> int | None: ...  # noqa: D102
-    def complete(self, request_id: int, result: Any, now: int) -> None: ...  # noqa: D102
-    def on_too_large(self, burst: Burst) -> None: ...  # noqa: D102
-    def check_invariants(self) -> None: ...  # noqa: D102
 
 
 class Recorder(Protocol):

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 from udpchat.capture.rotation import CaptureLog, CaptureTarget
 from udpchat.capture.tap import Tap
-from udpchat.net.driver import Core
 from udpchat.net.sockets import DatagramSocket
+from udpchat.protocol.core import Core
 from udpchat.protocol.datagrams import Address
 from udpchat.protocol.service import Host
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from udpchat.config import SECOND
 from udpchat.net.sockets import DatagramSocket
+from udpchat.protocol.core import Core
 from udpchat.protocol.datagrams import Burst
 from udpchat.protocol.ports import Job, LocalFile, OpenStored, Store, StoreRequest
 
@@ -29,18 +30,6 @@ class PortClosed:
     """ICMP says that nobody listens where a connected socket sends to. times: how often it has said so."""
 
     times: int
-
-
-class Core(Protocol):
-    """What the driver drives; see protocol/service.py, Host."""
-
-    def receive_burst(self, burst: Burst, now: int) -> None: ...  # noqa: D102
-    def handle_timeout(self, now: int) -> None: ...  # noqa: D102
-    def next_event(self) -> Any: ...  # noqa: D102
-    def datagrams_to_send(self, now: int) -> Iterator[Burst]: ...  # noqa: D102
-    def next_timeout(self) -> int | None: ...  # noqa: D102
-    def complete(self, request_id: int, result: Any, now: int) -> None: ...  # noqa: D102
-    def on_too_large(self, burst: Burst) -> None: ...  # noqa: D102
 
 
 class Driver:

@@ -49,34 +49,44 @@ async def connect(  # noqa: PLR0913 - each has a name, and most a default
     place = Home(home)
     identity = Identity(place.identity(one_shot=one_shot))
     token = b"" if config.plaintext else place.take_token(address)
+    client = _start(address, config, identity, token, folder or Path.cwd(), keylog, capture)
+    try:
+        server_public = await client.opened()
+        if not config.plaintext:
+            shown = shown_place(host, port)
+            client.is_new_key = place.check_server(shown, server_public, strict=strict, expected=server_key)
+            client.server_public = server_public
+        if token := (await client.join(nick)).token:
+            place.keep_token(address, token)
+    except BaseException:
+        await client.close()
+        raise
+    return client
+
+
+def _start(
+    address: Address,
+    config: Config,
+    identity: Identity,
+    token: bytes,
+    folder: Path,
+    keylog: Path | None,
+    capture: CaptureTarget | None,
+) -> Client:
+    """A client whose handshake is under way."""
     with ExitStack() as opened:  # what is open when something fails
         source = _dial(address, portable=config.portable)
         opened.callback(source.close)
         logs = opened.enter_context(ExitStack())
         log = open_keylog(keylog, logs)
         record = open_capture(capture, ("client",), logs)
-        store = LocalStore(folder or Path.cwd(), clock=wall_clock)
+        store = LocalStore(folder, clock=wall_clock)
         opened.pop_all()
     now = Driver.now()
     tap = tap_between(record, [source], wall_clock() - now)
-    core = make_client(
-        address, config, identity, os.urandom, now, token=token, keylog=log, watch=tap.watch if tap else None
-    )
-    client = Client(core, lambda *listeners: Driver(tapped(core.host, tap), [source], store, *listeners), logs)
-    try:
-        server_public = await client.opened()
-        if not config.plaintext:
-            client.is_new_key = place.check_server(
-                shown_place(host, port), server_public, strict=strict, expected=server_key
-            )
-            client.server_public = server_public
-        joined = await client.join(nick)
-        if joined.token:
-            place.keep_token(address, joined.token)
-    except BaseException:
-        await client.close()
-        raise
-    return client
+    watch = tap.watch if tap else None
+    core = make_client(address, config, identity, os.urandom, now, token=token, keylog=log, watch=watch)
+    return Client(core, lambda *listeners: Driver(tapped(core.host, tap), [source], store, *listeners), logs)
 
 
 def shown_place(host: str, port: int) -> str:
