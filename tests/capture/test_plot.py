@@ -109,7 +109,7 @@ def test_a_png_is_1200_pixels_wide(tmp_path: Path) -> None:
     assert struct.unpack(">II", data[16:24]) == (1_200, 860)
 
 
-def test_a_name_with_markup_and_strange_letters_is_drawn_as_text(tmp_path: Path) -> None:
+def test_a_name_with_markup_and_strange_letters_does_not_stop_the_drawing(tmp_path: Path) -> None:
     name = "$\\frac$ \x1b[31m \u202e 文件 " + "x" * 100
     script = Script().record(0, Open(bytes(16), CHUNK, name), from_server=False, request_id=1)
     script.record(0, Opened(1, CHUNK, ()), from_server=True, request_id=1).data(1, 0).ack((0, 2))

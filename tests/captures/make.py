@@ -193,8 +193,8 @@ RECIPES: Final = (
         "sealed-seed2",
         f"--size 6K {COMMON} --loss 8% --seed 2",
         "The same session sealed, with its keys",
-        "The same packets as in plaintext-seed2, of the same sizes but for REPLY. Without the key log only headers, "
-        "offsets and ACKs can be read; with it everything.",
+        "The same packets as in plaintext-seed2, of the same sizes. Without the key log only headers, offsets and ACKs "
+        "can be read; with it everything.",
         has_keylog=True,
     ),
     Recipe(

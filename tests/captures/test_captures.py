@@ -193,9 +193,8 @@ def test_sealed_or_not_a_session_is_the_same_packets() -> None:
         [(each.where, each.kind, each.packet.packet_number, len(each.data)) for each in seen(name).sent]
         for name in ("sealed-seed2", "plaintext-seed2")
     )
-    sealed_reply, plain_reply = ([each for each in side if each[1] == "REPLY"] for side in (sealed, plain))
-    assert [each for each in sealed if each[1] != "REPLY"] == [each for each in plain if each[1] != "REPLY"]
-    assert len(sealed_reply) == len(plain_reply) == 1
+    assert len(sealed) > 20
+    assert sealed == plain
 
 
 def spoken(capture: Seen, open_packet: Callable[[bytes], bytes] = bytes) -> list[str]:

@@ -37,7 +37,6 @@ def cells(chat: int | None, congestion: str = "fixed") -> list[Cell]:
 
 @pytest.mark.parametrize("chat", [None, 21_000])
 def test_the_same_cells_give_the_same_picture(tmp_path: Path, chat: int | None) -> None:
-    pytest.importorskip("matplotlib")
     for name in ("a.svg", "b.svg", "a.png", "b.png"):
         draw_grid(GRID, cells(chat), tmp_path / name)
     for suffix in ("svg", "png"):
@@ -47,7 +46,6 @@ def test_the_same_cells_give_the_same_picture(tmp_path: Path, chat: int | None) 
 
 
 def test_a_grid_in_which_nothing_arrived_is_drawn_empty(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     nothing = [
         Cell(
             scheme=cell.scheme,

@@ -87,4 +87,5 @@ def test_a_client_shows_its_own_address_and_the_server_the_one_it_sees(tmp_path:
     assert own == {("10.0.1.1", 40_000)}
     assert len(seen) > 2
     nobody = [packet for packet in packets if "dropped=nobody" in packet.comment]
+    assert nobody
     assert all(packet.source == SERVER for packet in nobody)

@@ -46,7 +46,6 @@ def test_programs_get_objects_and_a_table(tmp_path: Path) -> None:
 
 
 def test_a_picture_is_drawn(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     picture = tmp_path / "grid.svg"
     result = lab(*SMALL, "--out", str(picture))
     assert result.exit_code == ExitCode.OK, result.output

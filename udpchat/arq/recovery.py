@@ -132,7 +132,7 @@ class Recovery:
         newest = max(acked, key=lambda run: run.first)
         latest_rtt = self._sample_rtt(ack, newest, now)
         self._largest_acked = max(self._largest_acked, newest.stop - 1)
-        self._backoff = 0
+        self._backoff = self.in_flight.waits = 0
         self.probes_due = 0
         lost = self._find_lost(now)
         acked_bytes = sum(run.total_size for run in acked if run.kind is not Kind.PROBE)
@@ -244,7 +244,7 @@ class Recovery:
         Every packet has a number of its own, so every ACK is a sample, and the timer follows a path that grows longer
         without back-off: only one that is dead is asked less and less.
         """
-        doublings = min(max(0, self._backoff - STEADY_TIMEOUTS), MAX_BACKOFF)
+        doublings = min(max(0, self.in_flight.waits - STEADY_TIMEOUTS), MAX_BACKOFF)
         return _backed_off(self.rtt.probe_timeout(0), doublings)
 
     def next_timeout(self) -> int | None:
@@ -268,7 +268,7 @@ class Recovery:
         """Declare late packets lost, or ask for probes; a call that comes early does nothing."""
         timed = self.in_flight.timed
         if timed is not None and now >= timed.sent_at + self.wait_timeout():
-            self._backoff += 1
+            self.in_flight.waits += 1
             lost = self.in_flight.take_timed()
             self._remember_lost(lost)
             self._on_timer_loss(lost, now)

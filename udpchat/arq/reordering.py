@@ -18,11 +18,17 @@ class Reordering:
     def __init__(self) -> None:
         self.threshold = PACKET_THRESHOLD
         self._lost = InFlight()
+        self._timed: dict[int, SentRun] = {}  # those of stop-and-wait, by number: they are in no order with the others
 
     def remember(self, lost: list[SentRun]) -> None:
-        """These were declared lost just now; their numbers are above those of all before."""
+        """These were declared lost just now; but for timed ones, their numbers are above those of all before."""
         for run in lost:
-            self._lost.add(run)
+            if run.is_timed:
+                self._timed[run.first] = run
+            else:
+                self._lost.add(run)
+        while len(self._timed) > RUNS_KEPT:
+            del self._timed[next(iter(self._timed))]
         while len(self._lost) > RUNS_KEPT and (oldest := self._lost.oldest()) is not None:
             self._lost.take(oldest.first, oldest.stop)
 
@@ -32,4 +38,6 @@ class Reordering:
         for run in late:
             behind = largest_acked - run.first + 1
             self.threshold = min(MAX_THRESHOLD, max(self.threshold, behind + 1))
+        if self._timed:
+            late += [self._timed.pop(number) for number in list(self._timed) if start <= number < stop]
         return late

@@ -125,7 +125,7 @@ def _explain(path: Path, keys: Keyring | None, reading: Reading) -> str:
 def write_file(found: Recovered, folder: Path, safe_name: SafeName, numbered: Numbered) -> Path:
     """Write a recovered file, whole or with zeros in its holes, under a name that was free. StorageError."""
     wanted = safe_name(found.name or f"transfer-{found.transfer_id}")
-    path, fd = folder / wanted, -1
+    path = folder / wanted
     try:
         for number in count(2):
             try:
@@ -135,13 +135,15 @@ def write_file(found: Recovered, folder: Path, safe_name: SafeName, numbered: Nu
                 if number > MAX_NUMBER:
                     raise
                 path = folder / numbered(wanted, number)
-        with os.fdopen(fd, "wb") as file:
-            for piece in found.part.pieces():
-                file.write(piece)
-    except OSError as error:
-        if fd >= 0:
+        try:
+            with os.fdopen(fd, "wb") as file:
+                for piece in found.part.pieces():
+                    file.write(piece)
+        except BaseException:  # Ctrl-C, too: half a file would pass for a whole one
             with suppress(OSError):
-                path.unlink()  # half a file would pass for a whole one
+                path.unlink()
+            raise
+    except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
     return path
 

@@ -278,8 +278,8 @@ class Flow:
             return
         self._outstanding.lose(sent)
         self.in_flight -= sent.weight
-        if sent.length:
-            self.streams[sent.kind, sent.stream].counts.lost += 1
+        if sent.length and (stream := self.streams.get((sent.kind, sent.stream))) is not None:
+            stream.counts.lost += 1
         if self._observer is not None:
             self._observer.on_lost(us, sent, self.in_flight)
 

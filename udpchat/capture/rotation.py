@@ -21,6 +21,8 @@ MIN_LIMIT: Final = 1_000_000  # that a user may ask for
 BUFFER_SIZE: Final = 262_144  # bytes written at once
 
 logger = logging.getLogger(__name__)
+# Without O_NONBLOCK the open of a FIFO waits for a reader.
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,13 @@ class CaptureLog:
                 self._fd = -1
                 self._path.replace(self.older_path)
                 self._writer = self._begin()
+                self._write_out()  # a capture from its first moment on
         except OSError as error:
             logger.warning("the capture %s ends here: %s", self._path, error.strerror or error)
             self._discard()
 
     def _begin(self) -> PcapngWriter:
-        self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        self._fd = os.open(self._path, _FLAGS, 0o600)
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             raise OSError("it is not a file")
         if hasattr(os, "fchmod"):

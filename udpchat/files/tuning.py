@@ -26,7 +26,8 @@ def on_tune(desk: Desk, received: RecordReceived, record: Tune, now: int, *, is_
         desk.refuse(received, ErrorCode.TUNING_NOT_ALLOWED, str(error))
         return
     connection.transmitter.tune(record.arq, record.congestion, record.window, now)
-    desk.send(received.connection_id, Tuned(record.window, record.arq, record.congestion), received.request_id)
+    window = connection.transmitter.transfers.scheme.window  # of stop-and-wait it is 1, whatever was asked for
+    desk.send(received.connection_id, Tuned(window, record.arq, record.congestion), received.request_id)
 
 
 class TuningClient:

@@ -63,6 +63,8 @@ class Grid:
         windows = (self.window_of(scheme, rtt) for scheme, rtt in product(self.schemes, self.round_trips))
         if self.size // CHUNK <= 2 * max(windows):
             raise UsageError("the file is shorter than two windows; choose a larger one for a steady state")
+        # What an experiment refuses is refused before the first is run.
+        _experiment(self, self.schemes[0], self.losses[0], self.round_trips[0], self.seed, self.chat)
 
     @property
     def packet_time(self) -> float:

@@ -82,6 +82,7 @@ class Transmitter:
         if lost and self.watcher is not None:
             self.watcher.on_lost(lost)
         for run in lost:
+            self.copies.settle(run)
             match run.kind:
                 case Kind.DATA:
                     self.transfers.on_lost(run, self.recovery.numbers.next_number)
@@ -173,6 +174,8 @@ class Transmitter:
         self.recovery.on_sent(run, now)
         if cause is Cause.RETRANSMISSION:
             self.recovery.counters.repeated_packets += run.count
+        elif cause is Cause.COPY:
+            self.copies.sent += run.count
         if self.watcher is not None:
             self.watcher.on_sent(run, cause)
 
@@ -218,7 +221,6 @@ class Transmitter:
         run = SentRun(number, 1, now, size, size, Kind.MESSAGE, channel, offset, len(data), len(data))
         self._record(run, now, cause)
         if cause in (Cause.PROBE, Cause.COPY):
-            self.copies.sent += 1
             self.copies.on_followed()
         elif channel == 0:
             self.copies.on_message(run, now, self.recovery.rtt.smoothed_rtt)
@@ -273,7 +275,7 @@ class Transmitter:
             if sent is None:
                 continue
             self.copies.on_followed()
-            if transfers.is_ending and recovery.counters.lost_packets and (newest := recovery.in_flight.newest()):
+            if recovery.counters.lost_packets and transfers.is_ending and (newest := recovery.in_flight.newest()):
                 self.copies.on_tail(newest, now, recovery.rtt.smoothed_rtt)
             yield sent
         recovery.mark_app_limited()

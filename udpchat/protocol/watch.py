@@ -18,7 +18,7 @@ class Cause(Enum):
     FIRST = "first"  # content that was not sent before
     RETRANSMISSION = "retransmission"  # content of a packet that was declared lost
     PROBE = "probe"  # the probe timeout ended: content of a packet that may be lost (RFC 9002 section 6.2.4)
-    COPY = "copy"  # a chat packet that nothing followed, once more
+    COPY = "copy"  # a packet that nothing followed, once more
 
 
 class Watcher(Protocol):

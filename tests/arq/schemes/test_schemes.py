@@ -163,6 +163,28 @@ def test_the_timer_stays_for_four_losses_in_a_row_then_doubles_up_to_a_cap() -> 
     assert waiter.recovery.wait_timeout() == R
 
 
+def test_an_ack_counts_however_often_the_timer_ended_before_it() -> None:
+    waiter, now = Waiter(), 0
+    for _ in range(3):
+        waiter.send(now)
+        now += waiter.recovery.wait_timeout()
+        waiter.recovery.on_timeout(now)
+    waiter.send(now)
+    outcome = waiter.ack(3 * RTT, (0, 1))
+    assert [run.first for run in outcome.acked] == [0]
+    assert waiter.recovery.counters.spurious_losses == 1
+
+
+def test_what_the_file_waits_for_does_not_slow_the_probes_of_chat() -> None:
+    waiter, now = Waiter(), 0
+    before = waiter.recovery.probe_timeout()
+    for _ in range(8):
+        waiter.send(now)
+        now += waiter.recovery.wait_timeout()
+        waiter.recovery.on_timeout(now)
+    assert waiter.recovery.probe_timeout() == before
+
+
 def test_an_ack_that_comes_after_the_timer_counts_and_teaches_the_timer() -> None:
     waiter = Waiter()
     waiter.send(0)

@@ -167,7 +167,7 @@ def _plot(file: Path, number: int | None, out: Path | None, interface: str | Non
     found = make_report(readable, analyse(readable, None), interface)
     transfer = choose(found.transfers, number)
     connection = next(each for each in found.connections if each.connection_id == transfer.connection_id)
-    target = out or Path(f"{file.name.partition('.')[0] or 'capture'}-{transfer.number}.png")
+    target = out or Path(f"{Path(file.name.removesuffix('.gz')).stem}-{transfer.number}.png")
     draw(read_series(readable, transfer, interface), transfer, connection, target)
     terminal.show(f"transfer {transfer.number} of {len(found.transfers)}: {visible(str(target))}")
     _warn(terminal, "plot", found.trouble)
