@@ -1,7 +1,9 @@
 """A client of udpchat, written from docs/protocol.md alone: it imports nothing of this repository.
 
-    python tests/spec_client.py HOST PORT --nick N [--say TEXT] [--put FILE] [--get NAME --to DIR]
-                                [--plaintext] [--home DIR]
+    python tests/spec_client.py HOST PORT --nick N [--wait] [--register] [--room NAME] [--say TEXT] [--tell NICK TEXT]
+                                [--put FILE] [--get NAME --to DIR] [--hear N] [--history N] [--plaintext] [--home DIR]
+
+The password of an account is read from the environment, SPEC_CLIENT_PASSWORD.
 
 Section 19 of the document says what a minimal client may leave out; this one leaves most of it out. Numbers in brackets
 are sections of the document.
@@ -36,9 +38,14 @@ HELLO, COOKIE, REPLY, VERSION, RESET = 1, 2, 3, 4, 5
 DATA, MSG, ACK, PING, CHALLENGE, RESPONSE, PROBE, CLOSE = 16, 17, 18, 19, 20, 21, 22, 23
 CLEAR_SIZE = {DATA: 12, MSG: 9, PING: 0, CHALLENGE: 0, RESPONSE: 0, PROBE: 0, CLOSE: 0}
 FROM_SERVER, KEY_PHASE, SEALED = 1, 2, 4
-JOIN, WELCOME, REFUSED, UNSUPPORTED, SAY, SAID, LINE, FINISHED = 1, 2, 3, 4, 5, 6, 7, 13
+JOIN, WELCOME, REFUSED, UNSUPPORTED, SAY, SAID, LINE, TELL, PRIVATE = range(1, 10)
+FINISHED, QUEUED, REGISTER, LOGIN, ACCOUNT = 13, 15, 16, 17, 19
+ROOM, CREATE_ROOM, ENTER_ROOM, SEEN, HISTORY, SHARED = 21, 22, 23, 26, 30, 43
 OPEN, OPENED, CREDIT, COMMIT, COMMITTED, CANCEL, LIST_FILES, FILE, FETCH, OFFER, RECEIVED = range(32, 43)
-KNOWN_RECORDS = {*range(1, 15), *range(32, 44)}
+KNOWN_RECORDS = {*range(1, 46), 64, 65, 66}
+MESSAGES = (LINE, PRIVATE, SHARED)
+WAIT, WAITS, LOGGED_IN = 2, 1, 2  # a flag of JOIN, a flag of SAID, an outcome
+LOGIN_REQUIRED, NICK_REGISTERED, ROOM_EXISTS = 41, 42, 51
 
 DATAGRAM, WINDOW, MIB = 1_200, 10, 1 << 20
 CHUNK, FRAGMENT = DATAGRAM - 24 - 12 - 16, DATAGRAM - 24 - 9 - 16
@@ -47,6 +54,14 @@ MAX_NUMBER, KEPT_RUNS, PATIENCE, MAX_ACK_DELAY = 2**53 - 1, 256, 1.0, 0.025
 
 class FailedError(Exception):
     """It did not work; the message says why."""
+
+
+class RefusedError(FailedError):
+    """The server said no, with a code."""
+
+    def __init__(self, code: int, words: str) -> None:
+        super().__init__(f"refused ({code}): {words}")
+        self.code = code
 
 
 class Ranges:
@@ -513,13 +528,49 @@ def text(value: str, size: int) -> bytes:
     return len(raw).to_bytes(size, "big") + raw
 
 
+def read_message(kind: int, fields: Fields) -> tuple[int, str, str, str]:
+    """A LINE, PRIVATE or SHARED as sequence, place, sender and text (16.1)."""
+    sequence, _ = fields.number(8), fields.number(8)
+    if kind == SHARED:
+        fields.take(16 + 8 + 16)
+        room, owner, name = fields.text(1), fields.text(1), fields.text(2)
+        return sequence, room, owner, f"file {name}"
+    first, second, said = fields.text(1), fields.text(1), fields.text(2)
+    return (sequence, first, second, said) if kind == LINE else (sequence, f"to {second}", first, said)
+
+
+class Home:
+    """What a client keeps (15.1, 15.7, 16.4, 20): its key, and of each server key, ticket and newest message.
+
+    folder: None to keep nothing. server: host and port.
+    """
+
+    def __init__(self, folder: Path | None, server: str) -> None:
+        self.folder, self.server = folder, re.sub(r"[^\w.]", "_", server)
+
+    def load(self, name: str) -> bytes:
+        path = self._path(name)
+        return path.read_bytes() if path is not None and path.exists() else b""
+
+    def save(self, name: str, content: bytes) -> None:
+        if (path := self._path(name)) is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(content)
+            os.replace(f"{path}.new", path)
+
+    def _path(self, name: str) -> Path | None:
+        return None if self.folder is None else self.folder / (name if name == "identity" else f"{name} {self.server}")
+
+
 class Client:
     """Joins, talks, moves files. A verb returns when the server has answered; FailedError when it refused."""
 
-    def __init__(self, link: Link) -> None:
-        self.link, self.last_request = link, 0
+    def __init__(self, link: Link, home: Home) -> None:
+        self.link, self.home, self.last_request = link, home, 0
         self.answers: dict[int, list[tuple[int, Fields]]] = defaultdict(list)
-        self.lines: list[tuple[str, str]] = []
+        self.said: list[tuple[str, str, str]] = []  # place, sender, text
+        self.newest, self.has_joined = int.from_bytes(home.load("seen"), "big"), False
         self.download: tuple[int, BinaryIO, Ranges] | None = None
         link.on_record, link.on_data = self._on_record, self._on_data
 
@@ -527,18 +578,38 @@ class Client:
         fields = Fields(body)
         if kind not in KNOWN_RECORDS:
             self._write(UNSUPPORTED, request_id, bytes([kind]))
-        elif kind == LINE:
-            fields.take(16)
-            room, sender = fields.text(1), fields.text(1)
-            self.lines.append((sender, fields.text(2)))
-            print(f"[{room}] {sender}: {self.lines[-1][1]!r}")
+        elif kind in MESSAGES and request_id == 0:
+            self._on_message(*read_message(kind, fields))
+        elif kind == QUEUED:
+            print("waiting, place", fields.number(4))
         elif kind == CREDIT and self.link.upload and fields.number(4) == self.link.upload.transfer_id:
             self.link.upload.limit = max(self.link.upload.limit, fields.number(8))
         elif kind == CANCEL:
             fields.take(4)
             raise FailedError(f"transfer cancelled ({fields.number(2)}): {fields.text(2)}")
         elif request_id:
+            if kind in (WELCOME, ACCOUNT):
+                self._begin_order(kind, Fields(body))
             self.answers[request_id].append((kind, fields))
+
+    def _begin_order(self, kind: int, fields: Fields) -> None:
+        """Messages that follow this record in the channel are newer than WELCOME says, or begin anew (16.2)."""
+        if kind == ACCOUNT:
+            self.newest = 0 if self.has_joined and fields.number(1) == LOGGED_IN else self.newest
+            return
+        fields.take(4 + 4 + 8)
+        self.newest, self.has_joined = fields.number(8), True
+        self.home.save("seen", self.newest.to_bytes(8, "big"))
+
+    def _on_message(self, sequence: int, place: str, sender: str, words: str) -> None:
+        """Show it, keep that we have it, and only then confirm it (16.3)."""
+        if sequence <= self.newest:
+            return
+        print(f"[{place}] {sender}: {words!r}")
+        self.newest = sequence
+        self.said.append((place, sender, words))
+        self.home.save("seen", sequence.to_bytes(8, "big"))
+        self._write(SEEN, 0, pack(">Q", sequence))
 
     def _on_data(self, transfer_id: int, offset: int, chunk: bytes) -> None:
         if self.download is not None and self.download[0] == transfer_id:
@@ -557,31 +628,73 @@ class Client:
         self.link.pump(lambda: bool(answers) and answers[-1][0] in (*last, REFUSED, UNSUPPORTED))
         kind, fields = answers[-1]
         if kind == REFUSED:
-            raise FailedError(f"refused ({fields.number(2)}): {fields.text(2)}")
+            raise RefusedError(fields.number(2), fields.text(2))
         if kind == UNSUPPORTED:
             raise FailedError("the server is too old for this")
         return answers
 
-    def join(self, identity: Ed25519PrivateKey, nick: str) -> tuple[str, int]:
-        """The nickname given, and how many are here."""
-        client_id = os.urandom(16)
+    def join(self, identity: Ed25519PrivateKey, nick: str, flags: int, password: str) -> tuple[str, int]:
+        """The nickname given, and how many are here; with the password where the nickname is an account's."""
+        try:
+            return self._join(identity, nick, flags)
+        except RefusedError as refusal:
+            if not password or refusal.code not in (NICK_REGISTERED, LOGIN_REQUIRED):
+                raise
+        self.log_in(LOGIN, nick, password)
+        return self._join(identity, nick, flags)
+
+    def _join(self, identity: Ed25519PrivateKey, nick: str, flags: int) -> tuple[str, int]:
+        client_id, ticket = os.urandom(16), self.home.load("ticket") if self.link.mode else b""
         signature = identity.sign(b"udpchat join v1" + self.link.handshake_hash + client_id)
-        join = identity.public_key().public_bytes_raw() + signature + client_id + pack(">I", 1)
-        fields = self.ask(JOIN, join + text(nick, 1) + text("spec client", 1), (WELCOME,))[-1][1]
-        _, count, _, _ = fields.number(4), fields.number(4), fields.number(8), fields.take(fields.number(1))
+        join = identity.public_key().public_bytes_raw() + signature + client_id + pack(">IBQ", 1, flags, self.newest)
+        join += bytes([len(ticket)]) + ticket + text(nick, 1) + text("spec client", 1)
+        fields = self.ask(JOIN, join, (WELCOME,))[-1][1]
+        _, count, _ = fields.take(4), fields.number(4), fields.take(8 + 8 + 1)
+        fields.take(fields.number(1))
         return fields.text(1), count
 
-    def say(self, nick: str, line: str) -> None:
+    def log_in(self, kind: int, nick: str, password: str) -> None:
+        """REGISTER or LOGIN (15.7); the ticket is kept."""
+        fields = self.ask(kind, text(nick, 1) + text(password, 2), (ACCOUNT,))[-1][1]
+        outcome, _, ticket = fields.number(1), fields.take(1), fields.take(fields.number(1))
+        self.home.save("ticket", ticket)
+        print("account", fields.text(1), ("", "registered", "logged in")[outcome])
+
+    def enter(self, room: str) -> None:
+        """Be a member of a room, which is made when it is not there."""
+        try:
+            self.ask(CREATE_ROOM, text(room, 1) + text("", 2), (ROOM,))
+        except RefusedError as refusal:
+            if refusal.code != ROOM_EXISTS:
+                raise
+            self.ask(ENTER_ROOM, text(room, 1), (ROOM,))
+
+    def say(self, nick: str, room: str, line: str) -> None:
         """Return once the line came back as everybody sees it."""
-        self.ask(SAY, os.urandom(16) + text("lobby", 1) + text(line, 2), (SAID,))
-        self.link.pump(lambda: (nick, line) in self.lines)
+        self.ask(SAY, os.urandom(16) + text(room, 1) + text(line, 2), (SAID,))
+        self.link.pump(lambda: (room, nick, line) in self.said)
+
+    def tell(self, nick: str, line: str) -> bool:
+        """Whether the line waits for the next login of an account."""
+        said = self.ask(TELL, os.urandom(16) + text(nick, 1) + text(line, 2), (SAID,))[-1][1]
+        said.take(16 + 8 + 8)
+        return bool(said.number(1) & WAITS)
+
+    def history(self, limit: int) -> list[tuple[int, str, str, str]]:
+        """The newest messages that we may see, oldest first (16.7)."""
+        nothing = text("", 1) * 4 + text("", 2)  # room, nick, sender, recipient, words
+        *found, (_, finished) = self.ask(HISTORY, pack(">QQQQH", 0, 0, 0, 0, limit) + nothing, (FINISHED,))
+        if finished.number(4) != len(found):
+            raise FailedError("the answer is not complete")
+        return [read_message(*record) for record in found]
 
     def put(self, path: Path) -> tuple[str, str]:
         """Name and MD5 of the stored file."""
         upload_id = os.urandom(16)
         with path.open("rb") as file:
             md5, size = hashlib.file_digest(file, "md5").digest(), file.tell()
-            opened = self.ask(OPEN, upload_id + pack(">Q", size) + text(path.name, 2), (OPENED, COMMITTED))[-1][1]
+            opening = upload_id + pack(">Q", size) + text(path.name, 2) + text("", 1)
+            opened = self.ask(OPEN, opening, (OPENED, COMMITTED))[-1][1]
             upload = self.link.upload = Upload(file, opened.number(4), opened.number(8), opened.ranges())
             self.link.pump(lambda: size == 0 or upload.acked.covers(0, size))
             committed = self.ask(COMMIT, upload_id + md5, (COMMITTED,))[-1][1]
@@ -631,28 +744,20 @@ class Client:
         self.link.pump(lambda: not (sender.channel or sender.again or sender.in_flight))
 
 
-def known_identity(home: Path | None) -> Ed25519PrivateKey:
-    """Our key, made at the first start (15)."""
-    if home is None:
-        return Ed25519PrivateKey.generate()
-    home.mkdir(parents=True, exist_ok=True)
-    path = home / "identity"
-    if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(os.urandom(32))
-    return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+def known_identity(home: Home) -> Ed25519PrivateKey:
+    """Our key, made at the first start (15.1)."""
+    private = home.load("identity") or os.urandom(32)
+    home.save("identity", private)
+    return Ed25519PrivateKey.from_private_bytes(private)
 
 
-def check_server(home: Path | None, server: str, key: bytes) -> None:
+def check_server(home: Home, key: bytes) -> None:
     """The server's key must be the one of the first contact (20)."""
     digits = hashlib.sha256(key).hexdigest()[:32]
     print("server", "-".join(digits[at : at + 4] for at in range(0, 32, 4)) if key else "PLAINTEXT")
-    if home is None or not key:
-        return
-    path = home / re.sub(r"[^\w.]", "_", f"server {server}")
-    if path.exists() and path.read_text() != key.hex():
-        raise FailedError(f"the server has another key than before; remove {path} if that is right")
-    path.write_text(key.hex())
+    if key and home.load("server") not in (b"", key):
+        raise FailedError("the server has another key than before; remove what --home has of it if that is right")
+    home.save("server", key or home.load("server"))
 
 
 def main() -> int:
@@ -660,20 +765,29 @@ def main() -> int:
     parser.add_argument("host")
     parser.add_argument("port", type=int)
     parser.add_argument("--nick", required=True)
+    parser.add_argument("--wait", action="store_true", help="when the server is full, wait for a place")
+    parser.add_argument("--register", action="store_true", help="make the nickname an account")
+    parser.add_argument("--room", default="lobby")
     parser.add_argument("--say")
+    parser.add_argument("--tell", nargs=2, metavar=("NICK", "TEXT"))
     parser.add_argument("--put", type=Path)
     parser.add_argument("--get")
     parser.add_argument("--to", type=Path, default=Path())
-    parser.add_argument("--home", type=Path, help="where our key and those of servers are kept; without it nothing is")
+    parser.add_argument("--hear", type=int, default=0, metavar="N", help="stay until so many messages have come")
+    parser.add_argument("--history", type=int, metavar="N")
+    parser.add_argument(
+        "--home", type=Path, help="where our key and what we know of servers is kept; without it nothing is"
+    )
     parser.add_argument("--plaintext", action="store_true")
     options = parser.parse_args()
     try:
-        identity = known_identity(options.home)
+        home = Home(options.home, f"{options.host} {options.port}")
+        identity = known_identity(home)
         link = Link(options.host, options.port, plaintext=options.plaintext)
         link.handshake()
         try:
-            check_server(options.home, f"{options.host} {options.port}", link.server_key)
-            talk(Client(link), identity, options)
+            check_server(home, link.server_key)
+            talk(Client(link, home), identity, options)
         finally:
             link.close()
     except (FailedError, OSError) as error:
@@ -685,16 +799,27 @@ def main() -> int:
 
 def talk(client: Client, identity: Ed25519PrivateKey, options: argparse.Namespace) -> None:
     """Do what was asked for, in this order."""
-    nick, count = client.join(identity, options.nick)
+    password = os.environ.get("SPEC_CLIENT_PASSWORD", "")
+    nick, count = client.join(identity, options.nick, WAIT if options.wait else 0, password)
     print(f"joined as {nick}, {count} here")
+    if options.register:
+        client.log_in(REGISTER, nick, password)
+    if options.room != "lobby":
+        client.enter(options.room)
     if options.say is not None:
-        client.say(nick, options.say)
+        client.say(nick, options.room, options.say)
+    if options.tell is not None:
+        print("told", options.tell[0], "who is not here" if client.tell(*options.tell) else "who is here")
     if options.put is not None:
         print("put", *client.put(options.put))
         for listed in client.files():
             print("file", *listed)
     if options.get is not None:
         print("got", *client.get(options.get, options.to))
+    client.link.pump(lambda: len(client.said) >= options.hear)
+    if options.history is not None:
+        for sequence, place, sender, words in client.history(options.history):
+            print(f"{sequence} [{place}] {sender}: {words!r}")
     client.flush()
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import asyncio
 import hashlib
+import os
 import re
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -17,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from tests import spec_client
 from udpchat.config import MILLISECOND, Config
 from udpchat.net.relay import Relay
-from udpchat.net.server import serve
+from udpchat.net.server import Server, serve
 from udpchat.sim.link import LinkSpec
 
 CLIENT = Path(__file__).parent / "spec_client.py"
@@ -28,9 +31,8 @@ LOSSY = LinkSpec(loss=0.05, delay=MILLISECOND)
 SIZE = 150_000
 
 
-async def run_client(port: int, *options: str) -> tuple[int, str]:
-    """Exit code and all that was printed."""
-    process = await asyncio.create_subprocess_exec(
+async def start_client(port: int, *options: str, password: str = "") -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         str(CLIENT),
         LOCALHOST,
@@ -38,7 +40,12 @@ async def run_client(port: int, *options: str) -> tuple[int, str]:
         *options,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "SPEC_CLIENT_PASSWORD": password},
     )
+
+
+async def end_of(process: asyncio.subprocess.Process) -> tuple[int, str]:
+    """Exit code and all that was printed since it was last looked at."""
     try:
         async with asyncio.timeout(GUARD):
             printed, _ = await process.communicate()
@@ -50,19 +57,41 @@ async def run_client(port: int, *options: str) -> tuple[int, str]:
     return process.returncode, printed.decode()
 
 
-async def run_against(folder: Path, config: Config, seed: int, *options: str) -> tuple[int, str, int]:
-    """Exit code, what was printed, and how many datagrams the relay lost."""
+async def printed_line(process: asyncio.subprocess.Process, start: str) -> str:
+    """The next line that starts so."""
+    assert process.stdout is not None
+    async with asyncio.timeout(GUARD):
+        while line := (await process.stdout.readline()).decode():
+            if line.startswith(start):
+                return line
+    raise AssertionError(f"it ended without saying {start}")
+
+
+@asynccontextmanager
+async def served(folder: Path, config: Config, seed: int = 1) -> AsyncIterator[tuple[Server, Relay, int]]:
+    """A server on real disks, a relay before it that loses packets, and the relay's port."""
     (folder / "server").mkdir(mode=0o700)
     server = await serve(LOCALHOST, 0, data=folder / "server", config=config)
     relay = Relay(LOSSY, seed=seed)
     try:
         _, port = await relay.start((LOCALHOST, 0), server.address)
-        code, printed = await run_client(port, *options)
-        counters = relay.counters()
-        return code, printed, counters.up.lost + counters.down.lost
+        yield server, relay, port
     finally:
         relay.close()
         await server.close()
+
+
+async def run_client(port: int, *options: str, password: str = "") -> tuple[int, str]:
+    """Exit code and all that was printed."""
+    return await end_of(await start_client(port, *options, password=password))
+
+
+async def run_against(folder: Path, config: Config, seed: int, *options: str) -> tuple[int, str, int]:
+    """Exit code, what was printed, and how many datagrams the relay lost."""
+    async with served(folder, config, seed) as (_, relay, port):
+        code, printed = await run_client(port, *options)
+        counters = relay.counters()
+        return code, printed, counters.up.lost + counters.down.lost
 
 
 def test_it_imports_nothing_of_this_repository() -> None:
@@ -152,3 +181,79 @@ async def test_a_refusal_is_told_with_its_code(tmp_path: Path) -> None:
     code, printed, _ = await run_against(tmp_path, Config(), 1, "--nick", "zoe", "--get", "nothing")
     assert code == 1
     assert "refused (64)" in printed
+
+
+SECRET = "correct horse"
+
+
+async def test_what_was_said_in_a_room_is_in_the_history_of_its_members_alone(tmp_path: Path) -> None:
+    async with served(tmp_path, Config()) as (_, _, port):
+        code, printed = await run_client(port, "--nick", "zoe", "--room", "tea", "--say", "green", "--history", "9")
+        assert code == 0, printed
+        assert "[tea] zoe: 'green'\n" in printed
+        assert re.search(r"^\d+ \[tea\] zoe: 'green'$", printed, re.MULTILINE)
+        code, printed = await run_client(port, "--nick", "bob", "--history", "9")
+        assert code == 0, printed
+        assert "green" not in printed
+        _, printed = await run_client(port, "--nick", "bob", "--room", "tea", "--history", "9")
+        assert re.search(r"^\d+ \[tea\] zoe: 'green'$", printed, re.MULTILINE)
+
+
+async def test_who_keeps_what_was_seen_gets_what_was_said_meanwhile_once_and_in_order(tmp_path: Path) -> None:
+    zoe = ["--nick", "zoe", "--home", str(tmp_path / "zoe")]
+    lines = [f"line {number}" for number in range(3)]
+    async with served(tmp_path, Config()) as (_, _, port):
+        assert (await run_client(port, *zoe))[0] == 0
+        for line in lines:
+            assert (await run_client(port, "--nick", "bob", "--say", line))[0] == 0
+        code, printed = await run_client(port, *zoe, "--hear", "3")
+        assert code == 0, printed
+        assert re.findall(r"\[lobby\] bob: '(.*)'", printed) == lines
+        code, printed = await run_client(port, *zoe, "--say", "thank you")
+        assert code == 0, printed
+        assert re.findall(r"\[lobby\] (\w+): '(.*)'", printed) == [("zoe", "thank you")]
+
+
+async def test_an_account_is_entered_by_ticket_or_password_and_by_nothing_else(tmp_path: Path) -> None:
+    here, elsewhere = ["--home", str(tmp_path / "here")], ["--home", str(tmp_path / "elsewhere")]
+    async with served(tmp_path, Config()) as (_, _, port):
+        code, printed = await run_client(port, "--nick", "zoe.anna", *here, "--register", password=SECRET)
+        assert code == 0, printed
+        assert "account zoe.anna registered" in printed
+        code, printed = await run_client(port, "--nick", "zoe.anna", *here)
+        assert code == 0, printed
+        assert "account" not in printed
+        code, printed = await run_client(port, "--nick", "zoe.anna", *elsewhere)
+        assert (code, "refused (42)" in printed) == (1, True), printed
+        code, printed = await run_client(port, "--nick", "zoe.anna", *elsewhere, password="wrong horse")
+        assert (code, "refused (43)" in printed) == (1, True), printed
+        code, printed = await run_client(port, "--nick", "zoe.anna", *elsewhere, password=SECRET)
+        assert (code, "refused (47)" in printed) == (1, True), printed  # too early after the wrong one
+
+
+async def test_a_line_for_an_absent_account_waits_for_its_next_login(tmp_path: Path) -> None:
+    anna, elsewhere = ["--nick", "zoe.anna", "--home", str(tmp_path / "here")], ["--home", str(tmp_path / "elsewhere")]
+    async with served(tmp_path, Config()) as (_, _, port):
+        assert (await run_client(port, *anna, "--register", password=SECRET))[0] == 0
+        code, printed = await run_client(port, "--nick", "bob", "--tell", "zoe.anna", "psst")
+        assert code == 0, printed
+        assert "told zoe.anna who is not here" in printed
+        code, printed = await run_client(port, "--nick", "zoe.anna", *elsewhere, "--hear", "1", password=SECRET)
+        assert code == 0, printed
+        assert "account zoe.anna logged in" in printed
+        assert "[to zoe.anna] bob: 'psst'" in printed
+
+
+async def test_who_waits_for_a_place_hears_where_and_comes_in_when_one_is_free(tmp_path: Path) -> None:
+    async with served(tmp_path, Config(max_users=1)) as (server, _, port):
+        first = await start_client(port, "--nick", "zoe", "--hear", "1")
+        await printed_line(first, "joined as zoe")
+        code, printed = await run_client(port, "--nick", "ann")
+        assert (code, "refused (35)" in printed) == (1, True), printed
+        second = await start_client(port, "--nick", "bob", "--wait")
+        assert await printed_line(second, "waiting") == "waiting, place 1\n"
+        assert server.kick("zoe", "enough")
+        code, printed = await end_of(first)
+        assert (code, "closed the connection (7)" in printed) == (1, True), printed
+        code, printed = await end_of(second)
+        assert (code, "joined as bob, 1 here" in printed) == (0, True), printed

@@ -89,6 +89,25 @@ MAX_TEXT: Final = 4 * KIB  # bytes of a chat line in UTF-8
 MAX_FILE_NAME: Final = 200  # bytes of a display name in UTF-8
 MAX_FILE_SIZE: Final = 2**53 - 1  # bytes
 LOBBY: Final = "lobby"  # the room everybody is in
+MAX_ROOM: Final = 32  # characters of a room's name
+MAX_TOPIC: Final = 200  # characters
+MAX_PASSWORD: Final = 1_024  # bytes in UTF-8, checked before anything is hashed
+MAX_AWAY: Final = 200  # characters of an away message
+
+# -- chat --------------------------------------------------------------------------------------------------------------
+
+TICKET_LIFETIME: Final = 30 * 24 * 3600 * SECOND  # since it was used last
+PAGE_SIZE: Final = 256  # messages read at once for somebody who has fallen behind
+LAG_LIMIT: Final = 256 * KIB  # bytes that wait for a client; above it reads what it missed from the disk
+SEEN_DELAY: Final = 1 * SECOND  # a client confirms lines of rooms after this time, private ones at once
+RECEIPT_INTERVAL: Final = 1 * SECOND  # between two looks at what has been delivered to all
+MAX_HISTORY: Final = 500  # messages in one answer
+MAX_HASHING: Final = 16  # passwords that wait to be hashed; then "try later"
+LOGIN_DELAY: Final = 1 * SECOND  # after a wrong password, doubled by each that follows, up to
+MAX_LOGIN_DELAY: Final = 15 * 60 * SECOND
+MAX_FAILED_LOGINS: Final = 100  # per hour and account (OWASP ASVS 2.2.1), and from one address
+RECONNECT_FIRST: Final = 250 * MILLISECOND  # before a client tries to come back, then doubled up to
+RECONNECT_LAST: Final = 3 * SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +150,17 @@ class Config:
     max_send_queue: int = 4 * MIB  # bytes of a channel that wait for the peer
     max_remembered_messages: int = 512  # of one client, to answer a repeated SAY
     max_used_tokens: int = 65_536  # address tokens remembered as used
-    max_lines: int = 10_000  # of the room kept in memory until the database takes them
+    max_queue: int = 256  # who wait for a place on a server that is full
+    max_rooms: int = 1_024  # of a server
+    max_rooms_per_user: int = 64
+    max_accounts: int = 10_000  # of a server
+    require_account: bool = False  # guests are not let in
+    min_account_name: int = 6  # characters
+    min_password: int = 6  # characters
+    message_rate: int = 100  # lines a second that one user may say in the long run; 0: any number
+    message_burst: int = 200  # lines that are taken at once before that
+    max_waiting_lines: int = 1_024  # of one user, that came faster than that
+    keep_history: int = 0  # us, then messages are forgotten; 0: for ever
 
     def __post_init__(self) -> None:
         """Refuse names that nothing has. UsageError."""

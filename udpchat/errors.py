@@ -43,6 +43,21 @@ class ErrorCode(IntEnum):
     TEXT_NOT_ALLOWED = 38  # empty or too long
     TOO_MANY_REQUESTS = 39
     UNKNOWN_ROOM = 40
+    LOGIN_REQUIRED = 41  # this server lets nobody in without an account
+    NICK_REGISTERED = 42  # the nickname belongs to an account: log in
+    WRONG_PASSWORD = 43
+    UNKNOWN_ACCOUNT = 44
+    NAME_TAKEN = 45  # an account of that name is there already
+    TOO_SHORT = 46  # a name or password below the policy's length
+    TRY_LATER = 47  # too many attempts, or too much to do
+    NOT_ALLOWED = 48  # for administrators, owners or members only
+    BANNED = 49
+    NOT_IN_ROOM = 50
+    ROOM_EXISTS = 51
+    ROOM_NOT_ALLOWED = 52  # no name for a room, or a topic that is too long
+    TOO_MANY_ROOMS = 53
+    MESSAGE_CHANGED = 54  # the id of an earlier message with another text
+    NOT_IN_PLAINTEXT = 55  # no passwords and tickets over a session that is not sealed
 
     UNKNOWN_FILE = 64
     UNKNOWN_TRANSFER = 65

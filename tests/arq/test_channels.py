@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,6 +30,42 @@ def test_bytes_go_out_in_order_and_once() -> None:
     assert (channel.next_fragment(60), channel.has_work) == ((0, TEXT[:60], False), True)
     assert (channel.next_fragment(60), channel.has_work) == ((60, TEXT[60:], False), False)
     assert channel.next_fragment(60) is None
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("write"), st.integers(1, 90), st.just(0)),
+            st.tuples(st.just("send"), st.integers(1, 60), st.just(0)),
+            st.tuples(st.sampled_from(("acked", "lost")), st.integers(0, 300), st.integers(0, 80)),
+        ),
+        max_size=40,
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_the_whole_of_what_waits_is_the_next_fragment_when_nothing_follows_it(
+    actions: list[tuple[str, int, int]],
+) -> None:
+    one, other = SendChannel(window=200), SendChannel(window=200)
+    for action, number, length in actions:
+        match action:
+            case "write":
+                assert one.write(bytes(number)) == other.write(bytes(number))
+            case "send":
+                whole = one.next_whole(number)
+                if whole is not None:
+                    assert other.next_fragment(number) == (*whole, False)
+                    assert not other.has_work
+                else:
+                    fragment = one.next_fragment(number)
+                    assert other.next_fragment(number) == fragment
+                    assert fragment is None or fragment[2] or other.has_work
+            case _:
+                for channel in (one, other):
+                    settle = channel.on_acked if action == "acked" else channel.on_lost
+                    with suppress(UsageError):  # never sent
+                        settle(number, length)
+        assert (one.has_work, one.queued, one.acknowledged) == (other.has_work, other.queued, other.acknowledged)
 
 
 def test_lost_bytes_go_first_and_are_marked() -> None:
@@ -214,3 +253,49 @@ def test_what_is_written_comes_out_whatever_the_link_does(
             sender.on_acked(offset, len(content))
     assert out == data
     assert (sender.queued, sender.acknowledged, sender.has_work) == (0, len(data), False)
+
+
+def test_what_one_channel_has_lost_no_other_sends_again() -> None:
+    first, second = SendChannel(), SendChannel()
+    for channel in (first, second):
+        channel.write(bytes(100))
+        assert channel.next_fragment(50) == (0, bytes(50), False)
+        assert channel.next_fragment(50) == (50, bytes(50), False)
+    first.on_lost(0, 50)
+    first.on_acked(50, 50)
+    assert (first.has_work, second.has_work) == (True, False)
+    assert (first.queued, second.queued, SendChannel().queued) == (50, 100, 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 700), st.integers(1, 900)), max_size=30))
+def test_what_is_written_in_any_pieces_comes_out_as_one(steps: list[tuple[int, int]]) -> None:
+    channel, written, read = SendChannel(), b"", b""
+    for size, most in steps:
+        piece = bytes((len(written) + at) % 251 for at in range(size))
+        written += piece
+        assert channel.write(piece) == len(written)
+        if (fragment := channel.next_fragment(most)) is not None:
+            assert fragment[0] == len(read)
+            read += fragment[1]
+            assert channel.peek(*fragment_of(fragment)) == fragment[1]
+            if len(read) % 2:
+                channel.on_acked(channel.acknowledged, len(read) - channel.acknowledged)
+        assert channel.queued == len(written) - channel.acknowledged
+    assert read == written[: len(read)]
+
+
+def fragment_of(fragment: tuple[int, bytes, bool]) -> tuple[int, int]:
+    return fragment[0], len(fragment[1])
+
+
+def test_many_small_records_take_little_more_than_their_bytes() -> None:
+    channel, record = SendChannel(), bytes(9)
+    tracemalloc.start()
+    try:
+        for _ in range(100_000):
+            channel.write(record)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert channel.queued == 900_000
+    assert taken < 2 * channel.queued

@@ -209,3 +209,15 @@ def test_losses_of_a_size_no_longer_in_use_mean_nothing() -> None:
     fall_into_black_hole(path, CEILING)  # sent before the first fall
     assert (path.datagram_size, path.is_searching) == (size, False)
     assert size > BASE
+
+
+@pytest.mark.parametrize("carries", [BASE, 1_300, CEILING])
+def test_a_search_that_rests_has_no_probe_and_one_that_does_not_changes_when_it_is_asked(carries: int) -> None:
+    path = PathMtu(BASE, CEILING)
+    for now in (0, 0, 0, 0, 1, 2, 3, 4, RAISE_TIMER - 1, RAISE_TIMER, RAISE_TIMER + 9, 3 * RAISE_TIMER):
+        is_resting, before = path.is_resting(now), (path.is_searching, path.next_timeout())
+        size = path.next_probe(now)
+        assert is_resting == (size is None and (path.is_searching, path.next_timeout()) == before)
+        if size is not None:
+            assert path.is_resting(now), "one probe at a time"
+            (path.on_probe_acked if size <= carries else path.on_probe_lost)(size)

@@ -242,3 +242,104 @@ def test_every_packet_ends_once_and_something_in_flight_implies_a_deadline(
         assert (recovery.next_timeout() is not None) == bool(open_packets)
         assert recovery.in_flight.bytes_in_flight >= 0
         assert recovery.counters.lost_packets >= 0
+
+
+class Messenger(Sender):
+    """A sender of single messages of 100 bytes."""
+
+    def say(self, now: int) -> SentRun:
+        number = self.recovery.numbers.next_burst(1)
+        run = SentRun(number, 1, now, 100, 100, Kind.MESSAGE, 0, number * 51, 51, 51)
+        self.recovery.on_sent(run, now)
+        return run
+
+
+TALK = st.lists(
+    st.one_of(
+        st.tuples(st.just("say"), st.just(0), st.just(0)),
+        st.tuples(st.just("data"), st.integers(1, 5), st.just(0)),
+        st.tuples(st.just("ack"), st.integers(0, 40), st.integers(1, 60)),
+        st.tuples(st.just("wait"), st.integers(0, 200_000), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@given(TALK)
+@settings(max_examples=300, deadline=None)
+def test_the_ack_of_a_lone_message_means_what_any_ack_means(actions: list[tuple[str, int, int]]) -> None:
+    short, long, now = Messenger("fixed"), Messenger("fixed"), 0
+    for what, first, second in actions:
+        now += 1 + (first if what == "wait" else 0)
+        if what == "say":
+            assert short.say(now) == long.say(now)
+        elif what == "data":
+            assert short.send(first, now) == long.send(first, now)
+        elif what == "ack":
+            stop = min(first + 1, long.recovery.numbers.next_number)
+            start = max(0, stop - second)
+            if start >= stop:
+                continue
+            outcome = long.ack(now, (start, stop), delay=second)
+            if (run := short.recovery.lone_message(start, stop)) is not None:
+                short.recovery.on_lone_ack(now, second, now)
+                assert outcome == Outcome([run])
+            else:
+                assert short.ack(now, (start, stop), delay=second) == outcome
+        else:
+            assert short.recovery.on_timeout(now) == long.recovery.on_timeout(now)
+            assert short.recovery.probes_due == long.recovery.probes_due
+            short.recovery.probes_due = long.recovery.probes_due = 0
+        one, other = short.recovery, long.recovery
+        assert one.next_timeout() == other.next_timeout()
+        assert one.counters == other.counters
+        assert list(one.in_flight) == list(other.in_flight)
+        assert one.in_flight.bytes_in_flight == other.in_flight.bytes_in_flight
+        assert (one.rtt.smoothed_rtt, one.rtt.rttvar, one.rtt.min_rtt) == (
+            other.rtt.smoothed_rtt,
+            other.rtt.rttvar,
+            other.rtt.min_rtt,
+        )
+        assert one.packet_threshold == other.packet_threshold
+
+
+def test_one_message_after_another_is_a_lone_one() -> None:
+    sender = Messenger("bbr")
+    for line in range(20):
+        run = sender.say(line * RTT)
+        assert sender.recovery.lone_message(0, run.stop) is run
+        sender.recovery.on_lone_ack(line * RTT + RTT // 2, 0, line * RTT + RTT // 2)
+    assert sender.recovery.rtt.min_rtt == RTT // 2
+    assert not sender.recovery.in_flight
+
+
+def test_no_message_is_a_lone_one_beside_file_bytes_in_a_full_window_or_behind_another() -> None:
+    sender = Messenger()
+    sender.send(1, 0)
+    run = sender.say(1)
+    assert sender.recovery.lone_message(0, run.stop) is None, "file bytes are in flight"
+    assert sender.recovery.lone_message(run.first, run.stop) is None, "it is not the oldest"
+    sender.ack(RTT, (0, run.stop))
+    early, data = sender.say(RTT), sender.send(1, RTT)
+    assert sender.recovery.lone_message(early.first, early.stop) is None, "file bytes are in flight behind it"
+    sender.ack(2 * RTT, (0, data.stop))
+    first, second = sender.say(RTT), sender.say(RTT)
+    assert sender.recovery.lone_message(0, second.stop) is None, "the ACK covers two"
+    assert sender.recovery.lone_message(0, first.stop) is first
+    while 2 * sender.recovery.in_flight.bytes_in_flight < sender.recovery.controller.congestion_window:
+        sender.say(RTT)
+    assert sender.recovery.lone_message(0, first.stop) is None, "half of the window is in use"
+
+
+def test_an_ack_that_claims_a_skipped_number_is_no_lone_one() -> None:
+    recovery = Recovery(make_controller("newreno", SIZE, 0), PacketNumbers(bytes), SIZE, 0)
+    sender = Messenger()
+    sender.recovery = recovery
+    for now in range(1_000):
+        run = sender.say(now)
+        if run.first > 0 and recovery.numbers.is_skipped(run.first - 1):
+            assert recovery.lone_message(run.first - 1, run.stop) is None
+            assert recovery.lone_message(run.first, run.stop) is run
+            return
+        recovery.on_ack(AckReport(run.first, now, 0, now, ((run.first, run.stop),)), now)
+    raise AssertionError("no number was skipped")

@@ -12,8 +12,9 @@ from tests.world import SERVER, End, World, client, connections
 from udpchat.chat.events import LineSaid
 from udpchat.config import MIB, MILLISECOND, SECOND, TRANSFER_CREDIT
 from udpchat.files.events import Downloaded, Uploaded
+from udpchat.files.ports import SyncPart, WritePart
 from udpchat.protocol.datagrams import Address
-from udpchat.protocol.ports import StoreRequest, SyncPart, WritePart
+from udpchat.protocol.ports import StoreRequest
 from udpchat.sim.disk import Complete, DelayedStore, DiskSpec
 from udpchat.sim.link import Link, LinkSpec
 from udpchat.sim.network import Network
@@ -229,7 +230,7 @@ class WatchedDisk(DelayedStore):
     def _settling(self, covered: int, complete: Complete) -> Complete:
         def settle(request_id: int, result: object, now: int) -> None:
             self.behind -= covered
-            complete(request_id, result, now)  # type: ignore[arg-type]
+            complete(request_id, result, now)
 
         return settle
 

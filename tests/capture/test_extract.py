@@ -217,7 +217,7 @@ def test_a_part_holds_the_bytes_that_came_in_whatever_pieces(pieces: list[tuple[
 
 
 def said(sequence: int) -> bytes:
-    return encode_record(Said(bytes(16), sequence, 0), sequence)
+    return encode_record(Said(bytes(16), sequence, 0, 0), sequence)
 
 
 def test_a_channel_is_put_in_order_and_repeats_are_passed_over() -> None:

@@ -11,7 +11,7 @@ from random import Random
 from tests.captures.layers import UDPCHAT
 from tests.captures.replay import Sent
 from tests.captures.serving import LARGEST, LOCALHOST, udp_socket
-from tests.captures.virtual import PromptStore, VirtualDriver
+from tests.captures.virtual import VirtualDriver
 from udpchat.capture.reader import Captured
 from udpchat.config import SECOND
 from udpchat.crypto.keys import ServerKeys
@@ -47,7 +47,7 @@ class LiveServer:
             deposit(store, FILE_NAME, make_content(experiment, dice))
         sockets, host = listen(LOCALHOST, 0, portable=portable), self.core.host
         self.server = Server(
-            self.core, keys, lambda *listeners: VirtualDriver(host, sockets, PromptStore(store), *listeners), LOCALHOST
+            self.core, keys, lambda *listeners: VirtualDriver(host, sockets, store, *listeners), LOCALHOST
         )
 
 

@@ -151,7 +151,7 @@ RECIPES: Final = (
     ),
     Recipe(
         "black-hole-seed9",
-        f"--size 14K {COMMON} --mtu 1300 --mtu-from 200ms --seed 9",
+        f"--size 14K {COMMON} --mtu 1300 --mtu-from 210ms --seed 9",
         "Large packets suddenly vanish, small ones pass",
         "A PROBE of 1,472 bytes is acknowledged and DATA has that size, until the path takes no IP packet above 1,300 "
         "bytes and says nothing. When large packets are lost while smaller ones arrive, the sender goes back to 1,200 "
@@ -187,7 +187,7 @@ RECIPES: Final = (
         "plaintext-seed2",
         f"--size 6K {COMMON} --plaintext --loss 8% --seed 2",
         "A session that anybody can read",
-        "Every record is readable: JOIN, WELCOME, OPEN, OPENED, CREDIT, COMMIT, COMMITTED, and the lines of the file.",
+        "Every record is readable: JOIN, WELCOME, OPEN, OPENED, COMMIT, COMMITTED, SHARED, and the lines of the file.",
     ),
     Recipe(
         "sealed-seed2",

@@ -14,7 +14,7 @@ from scapy.packet import NoPayload, Packet, Raw
 from tests.captures.layers import BODIES, RECORD, RECORDS, SEALED_BODIES, SEALED_PART, UDPCHAT, length_name
 from udpchat.config import HELLO_SIZE, MAX_ACK_RANGES
 from udpchat.errors import DecodeError
-from udpchat.wire import codec, packets, records
+from udpchat.wire import codec, declared_records, packets, records
 from udpchat.wire.hot import HEADER_SIZE, TRAILER_SIZE
 from udpchat.wire.layout import MAX_NUMBER
 from udpchat.wire.numbers import Flag, PacketType
@@ -194,7 +194,7 @@ def _construct_value(field: Field, value: Any) -> Any:
 def construct_record(record_type: int, body: bytes) -> Reading:
     """As the declaration reads it."""
     schema = RECORD_BY_NUMBER[record_type]
-    values = _construct_part(packets.RECORDS[schema.name], schema.fields, BytesIO(body))
+    values = _construct_part(declared_records.RECORDS[schema.name], schema.fields, BytesIO(body))
     return MALFORMED if values is None or not record_obeys_rules(schema.fields, values) else values
 
 

@@ -11,7 +11,7 @@ from scapy.layers.inet import IP, UDP
 from tests.captures import readers
 from tests.captures.layers import BODIES, RECORD, RECORDS, UDPCHAT, element, read_records
 from tests.wire.examples import CONNECTION_ID, built_packet, random_values
-from udpchat.wire import codec, packets
+from udpchat.wire import codec, declared_records, packets
 from udpchat.wire.records import RecordReader
 from udpchat.wire.schema import Field, Kind, PacketSchema, RecordSchema
 
@@ -118,7 +118,7 @@ def test_a_layer_fills_in_the_checksum_of_a_plaintext_session(schema: PacketSche
 def test_three_readers_agree_on_every_field_of_a_record_whole_or_damaged(schema: RecordSchema) -> None:
     rng = Random(f"agree {schema.name}")
     for _ in range(ROUNDS):
-        whole = packets.RECORDS[schema.name].build(random_values(rng, schema.fields))
+        whole = declared_records.RECORDS[schema.name].build(random_values(rng, schema.fields))
         for body in (whole, whole + b"later", damage(rng, whole), damage(rng, whole)):
             by_codec = readers.codec_record(schema.number, body)
             assert readers.scapy_record(schema.number, body) == by_codec
@@ -130,7 +130,7 @@ def test_a_layer_builds_the_record_that_construct_builds(schema: RecordSchema) -
     rng = Random(f"build {schema.name}")
     for _ in range(ROUNDS):
         fields = random_values(rng, schema.fields)
-        body = packets.RECORDS[schema.name].build(fields)
+        body = declared_records.RECORDS[schema.name].build(fields)
         header = packets.RECORD_HEADER.build(
             {"record_length": len(body), "record_type": schema.number, "request_id": 9}
         )
@@ -142,7 +142,7 @@ def test_the_records_of_a_channel_are_those_that_the_program_reads() -> None:
     rng = Random(5)
     channel = b""
     for schema in readers.PROTOCOL.records:
-        body = packets.RECORDS[schema.name].build(random_values(rng, schema.fields))
+        body = declared_records.RECORDS[schema.name].build(random_values(rng, schema.fields))
         channel += len(body).to_bytes(4, "big") + bytes([schema.number]) + rng.randbytes(4) + body
     found = [(record.request_id, record.record_type) for record in read_records(channel + b"\0\0\0\x09half")]
     assert found == [(request_id, record.TYPE) for request_id, record in RecordReader().feed(channel)]  # type: ignore[union-attr]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from udpchat.config import SECOND
 from udpchat.net.driver import Driver
-from udpchat.protocol.ports import Job, Result, Store, StoreRequest
+from udpchat.protocol.ports import Lane
 
 GRACE = 0.001  # seconds in which the kernel delivers what was sent on loopback
 
@@ -47,26 +49,23 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._clock.grace = 0.0
 
 
+class PromptWorker(ThreadPoolExecutor):
+    """Does each job at once and without a thread, for the clock would not wait for one."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """See `concurrent.futures.Executor`."""
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
 class VirtualDriver(Driver):
-    """A driver that goes by the clock of such a loop."""
+    """A driver that goes by the clock of such a loop. Storage answers at the same time, in a later turn of the loop."""
 
     @staticmethod
     def now() -> int:
         """Microseconds."""
         return round(asyncio.get_running_loop().time() * SECOND)
 
-
-class PromptStore:
-    """A store without a worker thread, for the clock would not wait for that."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def submit(self, request: StoreRequest) -> Result:
-        """See `udpchat.protocol.ports.Store`."""
-        answer = self._store.submit(request)
-        return answer.finish(answer.run()) if isinstance(answer, Job) else answer
-
-    def close(self) -> None:
-        """See `udpchat.protocol.ports.Store`."""
-        self._store.close()
+    def _worker(self, lane: Lane) -> ThreadPoolExecutor:
+        return PromptWorker()

@@ -25,10 +25,10 @@ def test_packet_number_and_iv_make_the_nonce_of_rfc_8439() -> None:
     key = DirectionKey(KEY, IV)
     assert key.nonce(PACKET_NUMBER) == bytes.fromhex("070000004041424344454647")
     out = bytearray(len(PLAINTEXT) + 16)
-    key.encrypt_into(key.nonce(PACKET_NUMBER), PLAINTEXT, ASSOCIATED, out)
+    key.cipher.encrypt_into(key.nonce(PACKET_NUMBER), PLAINTEXT, ASSOCIATED, out)
     assert out == CIPHERTEXT + TAG
     back = bytearray(len(PLAINTEXT))
-    key.decrypt_into(key.nonce(PACKET_NUMBER), out, ASSOCIATED, back)
+    key.cipher.decrypt_into(key.nonce(PACKET_NUMBER), out, ASSOCIATED, back)
     assert back == PLAINTEXT
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from tests.world import FAST_DISK, End, World, client
 from udpchat.config import MILLISECOND, Config
 from udpchat.files.events import Downloaded, FileList, TransferFailed, Uploaded
+from udpchat.files.ports import FileEntry
 from udpchat.protocol.connection import Connection
-from udpchat.protocol.ports import FileEntry
 from udpchat.sim.disk import DiskSpec
 from udpchat.sim.link import LinkSpec
 from udpchat.wire.records import Record

@@ -12,7 +12,7 @@ from udpchat.chat.events import LineSaid
 from udpchat.config import KIB, MIB, MILLISECOND, SECOND
 from udpchat.errors import ErrorCode
 from udpchat.files.events import Downloaded, FileDelivered, FileList, TransferFailed
-from udpchat.protocol.ports import FileEntry, ListFiles
+from udpchat.files.ports import FileEntry, ListFiles
 from udpchat.sim.disk import DiskSpec
 from udpchat.sim.link import LinkSpec
 from udpchat.wire.records import Cancel, Credit, Fetch, Received
@@ -92,7 +92,7 @@ def test_a_cancelled_download_ends_at_both_ends(by_server: bool) -> None:
     assert isinstance(event, TransferFailed)
     assert event.code == (70 if by_server else ErrorCode.CANCELLED)
     if not by_server:
-        world.network.run_for(SECOND)
+        world.network.run_for(3 * SECOND)  # what the chat has to say about the file is over, too
         quiet = world.network.link(SERVER, anna.address).counters.received_bytes
         world.network.run_for(5 * SECOND)
         assert world.network.link(SERVER, anna.address).counters.received_bytes == quiet

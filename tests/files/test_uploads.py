@@ -8,6 +8,7 @@ import pytest
 
 from tests.files.shop import Asker, act, connection, finish, is_done, listing, open_shop, put, upload
 from tests.world import SERVER, client
+from udpchat.chat.events import FileSaid
 from udpchat.config import KIB, MAX_FILE_NAME, MAX_FILE_SIZE, MIB, MILLISECOND, SECOND, Config
 from udpchat.errors import ErrorCode
 from udpchat.files.events import FileShared, TransferFailed, UploadBegan, Uploaded
@@ -34,9 +35,25 @@ def test_files_of_any_size_arrive_whole(size: int, plaintext: bool) -> None:
 def test_everybody_is_told_of_a_new_file() -> None:
     world, (anna, ben) = open_shop("anna", "ben")
     put(world, anna, b"x" * 5_000)
-    world.run_until(lambda: bool(ben.told(FileShared)), 1)
-    assert ben.told(FileShared)[0].entry.file_name == "a.bin"
-    assert [type(event) for event in world.server.events[-2:]] == [UploadBegan, FileShared]
+    world.run_until(lambda: bool(ben.told(FileSaid)), 1)
+    assert ben.told(FileSaid)[0].file.file_name == "a.bin"
+    assert [type(event) for event in world.server.events[-3:]] == [UploadBegan, FileShared, FileSaid]
+
+
+def test_a_file_for_a_room_is_told_to_its_members_alone() -> None:
+    world, (anna, ben, carl) = open_shop("anna", "ben", "carl")
+    act(world, lambda: client(anna).chat.asking.create_room("cellar", ""))
+    world.network.run_for(SECOND)
+    act(world, lambda: client(ben).chat.asking.enter_room("cellar"))
+    world.network.run_for(SECOND)
+    anna.store.local["a.bin"] = b"x" * 5_000
+    act(world, lambda: client(anna).files.put("a.bin", room="cellar"))
+    world.run_until(lambda: bool(ben.told(FileSaid)), 5)
+    world.network.run_for(SECOND)
+    assert [event.room for event in ben.told(FileSaid)] == ["cellar"]
+    assert not carl.told(FileSaid)
+    assert Asker(world, carl).send(Open(ID, 10, "b.bin", "cellar")) == [ErrorCode.NOT_IN_ROOM]
+    assert Asker(world, carl).send(Open(ID, 10, "b.bin", "nowhere")) == [ErrorCode.NOT_IN_ROOM]
 
 
 def test_a_name_that_is_taken_gets_a_number() -> None:

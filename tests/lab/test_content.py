@@ -4,9 +4,10 @@ from random import Random
 import pytest
 
 from udpchat.errors import StorageError
+from udpchat.files.ports import FindFile
 from udpchat.lab.content import deposit, make_content
 from udpchat.lab.experiment import Experiment
-from udpchat.protocol.ports import FindFile, perform
+from udpchat.protocol.ports import perform
 from udpchat.sim.link import LinkSpec
 from udpchat.store.memory import MemoryStore
 

@@ -57,17 +57,20 @@ def test_several_watchers_are_told_the_same_in_their_order() -> None:
         ("ssr", 1),  # the first was lost
         ("srsrsr", 3),
         ("rsr", 1),
+        ("s=r", 0),  # it came sooner than an answer can
+        ("s=rr", 1),
     ],
 )
 def test_a_round_trip_is_sending_and_then_hearing(happened: str, count: int) -> None:
-    trips = RoundTrips(CLIENT)
+    trips, now = RoundTrips(CLIENT, 1), 0
     for each in happened:
-        if each == "s":
-            trips(Happening.SENT, 0, CLIENT, SERVER, b"")
-            trips(Happening.DELIVERED, 0, CLIENT, SERVER, b"")
-        else:
-            trips(Happening.SENT, 0, SERVER, CLIENT, b"")
-            trips(Happening.DELIVERED, 0, SERVER, CLIENT, b"")
+        if each == "=":
+            now -= 1  # what follows happens in the same moment
+            continue
+        source, destination = (CLIENT, SERVER) if each == "s" else (SERVER, CLIENT)
+        trips(Happening.SENT, now, source, destination, b"")
+        trips(Happening.DELIVERED, now, source, destination, b"")
+        now += 1
     assert trips.count == count
 
 

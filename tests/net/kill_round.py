@@ -15,9 +15,9 @@ from tests.net.party import content
 from udpchat.config import MIB
 from udpchat.errors import ConnectionLostError, HandshakeError
 from udpchat.files.events import Uploaded
+from udpchat.files.ports import FileEntry
 from udpchat.net.client import Client
 from udpchat.net.joining import connect
-from udpchat.protocol.ports import FileEntry
 from udpchat.store.failpoints import POINTS, VARIABLE
 from udpchat.store.uploads import FILES, INCOMING, QUARANTINE
 

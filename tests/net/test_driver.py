@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from udpchat.net.driver import BURSTS_OUT, Driver
+from udpchat.files.ports import ListFiles
+from udpchat.net import driver as driver_module
+from udpchat.net.driver import BURSTS_IN, BURSTS_OUT, TURN_BYTES, Driver
 from udpchat.net.sockets import DatagramSocket
 from udpchat.protocol.datagrams import Address, Burst
-from udpchat.protocol.ports import Job, ListFiles, Result, StoreRequest
+from udpchat.protocol.ports import Job, Result, StoreRequest
 
 LOCALHOST = "127.0.0.1"
 GUARD = 10  # seconds
@@ -67,7 +69,7 @@ class Shelf:
         self._work = work
 
     def submit(self, request: StoreRequest) -> Result | Job:
-        return Job(self._work, lambda outcome: outcome)  # type: ignore[arg-type, return-value]
+        return Job(self._work, lambda outcome: outcome)
 
     def close(self) -> None:
         self.is_closed = True
@@ -178,6 +180,62 @@ async def test_deadlines_pass_and_datagrams_come_in_while_there_is_always_more_t
     async with asyncio.timeout(GUARD):
         await done.wait()
     assert rig.core.received == [b"are you there?"]
+    await rig.close()
+
+
+async def test_what_has_arrived_is_read_before_a_deadline_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_module, "MAX_LAG", GUARD)  # however slow this machine is
+    rig = Rig()
+    passed = asyncio.Event()
+    count = 3 * BURSTS_IN + 1
+
+    def check(_: int) -> None:
+        assert len(rig.core.received) == count, "a timer ended whose answer lay in the socket"
+        rig.core.deadline = None
+        passed.set()
+
+    rig.core.on_timeout = check
+    for number in range(count):
+        rig.other.sendto(number.to_bytes(2, "big"), rig.driver.sockets[0].address)
+    rig.core.deadline = 0
+    rig.driver.act()
+    async with asyncio.timeout(GUARD):
+        await passed.wait()
+    assert rig.core.received == [number.to_bytes(2, "big") for number in range(count)]
+    await rig.close()
+
+
+async def test_no_flood_keeps_deadlines_from_passing() -> None:
+    rig = Rig()
+    passed = asyncio.Event()
+    address = rig.driver.sockets[0].address
+
+    def feed(datagram: bytes) -> None:
+        rig.other.sendto(datagram, address)
+
+    def enough(_: int) -> None:
+        rig.core.deadline, rig.core.on_receive = None, lambda _: None
+        passed.set()
+
+    rig.core.on_receive, rig.core.on_timeout, rig.core.deadline = feed, enough, 0
+    for number in range(2 * BURSTS_IN):
+        feed(bytes([number % 256]))
+    rig.driver.act()
+    async with asyncio.timeout(GUARD):
+        await passed.wait()
+    await rig.close()
+
+
+@pytest.mark.parametrize("size", [100, 60_000])
+async def test_a_turn_ends_after_so_many_bursts_or_bytes_and_the_next_goes_on(size: int) -> None:
+    rig = Rig(portable=True)
+    burst = Burst(rig.place, memoryview(b"x" * size), size)
+    bursts = min(BURSTS_OUT, -(-TURN_BYTES // size))
+    rig.core.to_send.extend([burst] * bursts * 2)
+    rig.driver.act()
+    assert len(rig.core.to_send) == bursts
+    async with asyncio.timeout(GUARD):
+        await rig.driver.wait_until(lambda: not rig.core.to_send, GUARD)
     await rig.close()
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from tests.net.party import LOCALHOST, Party, content, has_ipv6, open_descriptors, until
 from udpchat import connect, serve
-from udpchat.chat.events import Disconnected, LineSaid, PrivateSaid, UserChanged
+from udpchat.chat.events import Disconnected, FileSaid, LineSaid, PrivateSaid, UserChanged
 from udpchat.config import MIB, Config
 from udpchat.errors import ConnectionLostError, ErrorCode, RefusedError
-from udpchat.files.events import FileShared, UploadBegan
+from udpchat.files.events import UploadBegan
 from udpchat.net.loop import make_loop
 
 MODES = {
@@ -37,10 +37,10 @@ async def test_lines_and_files_arrive_as_they_were_sent(party: Party, mode: str)
     assert (await until(heard, PrivateSaid)).text == "psst"
     uploaded = await anna.put(party.file("photo.jpg", CONTENT))
     assert uploaded.md5_sent == uploaded.md5_stored == hashlib.md5(CONTENT).digest()
-    assert (await until(heard, FileShared)).entry.file_name == "photo.jpg"
+    assert (await until(heard, FileSaid)).file.file_name == "photo.jpg"
     downloaded = await bob.get("photo.jpg")
     assert content(downloaded.path) == CONTENT
-    assert [nick for nick, _ in await bob.users()] == ["anna", "bob"]
+    assert [user.nick for user in await bob.users()] == ["anna", "bob"]
     assert [entry.size for entry in await bob.files()] == [len(CONTENT)]
 
 

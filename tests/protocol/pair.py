@@ -10,10 +10,11 @@ from udpchat.chat.events import Connected
 from udpchat.config import MILLISECOND, SECOND, Config
 from udpchat.crypto.identity import Identity
 from udpchat.crypto.keys import ServerKeys
+from udpchat.files.ports import WritePart
 from udpchat.net.hosts import ClientCore, ServerCore, make_client, make_server
 from udpchat.protocol.connection import Connection
 from udpchat.protocol.datagrams import Address, Burst
-from udpchat.protocol.ports import StoreRequest, WritePart, perform
+from udpchat.protocol.ports import StoreRequest, perform
 from udpchat.store.memory import MemoryStore
 
 SERVER: Address = ("10.0.0.1", 27272)

@@ -51,7 +51,7 @@ def play(seed: int, config: Config, share: float, *, whole: bool) -> Pair:
     pair.user.files.put("b.bin")
     for number in range(5):
         pair.user.chat.say(f"line {number} " + "x" * 900)
-    pair.user.chat.list_users()
+    pair.user.chat.asking.users()
     done = (Uploaded, Downloaded)
     pair.until(lambda: sum(isinstance(event, done) for event in pair.client.told) == 3, up, down)
     return pair

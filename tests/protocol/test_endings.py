@@ -76,7 +76,7 @@ def test_close_is_repeated_when_stragglers_arrive() -> None:
     wire = Wire(world)
     world.network.connect(anna.address, SERVER, DEAD, CLEAN)
     world.do(client(anna).chat.leave)
-    world.do(lambda: _core(world).chat.announce("still there?", world.network.now))
+    world.do(lambda: _core(world).chat.administration.announce("still there?", world.network.now))
     world.network.run_for(100 * MILLISECOND)
     assert len(wire.of(PacketType.CLOSE)) >= 2, "the first one was lost, the notice brought another"
     world.network.run_for(10 * SECOND)
@@ -87,7 +87,7 @@ def test_both_ends_close_at_once() -> None:
     world, anna, _ = start()
     server_end = next(each for each in connections(world.server.core.endpoint) if each.address == anna.address)
     world.do(client(anna).chat.leave)
-    world.do(lambda: _core(world).chat.kick("anna"))
+    world.do(lambda: _core(world).chat.administration.kick("anna", "", "", world.network.now))
     world.network.run_for(5 * SECOND)
     assert connection(anna).next_timeout() is None
     assert server_end.next_timeout() is None

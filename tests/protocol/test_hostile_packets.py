@@ -233,6 +233,7 @@ def test_damaged_datagrams_are_refused_and_counted_without_a_trace() -> None:
         assert far.receiver.acks.largest == largest
         for datagram in genuine:
             pair.server.receive([one(datagram, CLIENT)], pair.now)
+        pair.server.settle(pair.now)  # storage answers
         assert any("x" * 300 in str(event) for event in pair.server.told)
 
 

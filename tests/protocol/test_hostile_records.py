@@ -8,11 +8,11 @@ import pytest
 
 from tests.protocol.forge import Forger
 from tests.protocol.test_hostile_packets import closing
-from tests.wire.examples import RECORDS as EXAMPLES
+from tests.wire.record_examples import RECORDS as EXAMPLES
 from udpchat.config import Config
 from udpchat.errors import ErrorCode
-from udpchat.wire.numbers import RecordType
-from udpchat.wire.packets import RECORDS
+from udpchat.wire.declared_records import RECORDS
+from udpchat.wire.numbers import RecordType, Scope
 from udpchat.wire.records import RECORD_HEADER_SIZE, UnknownRecord, Users, decode_record, encode_record
 from udpchat.wire.schema import Field, Kind, protocol_schema
 
@@ -140,7 +140,7 @@ def test_a_record_that_claims_too_much_closes(length: int) -> None:
 
 
 def test_records_in_any_pieces_are_the_same_records() -> None:
-    encoded = encode_record(Users(), 5) * 3
+    encoded = encode_record(Users(Scope.PRESENT, ""), 5) * 3
     for size in (1, 2, 8, 9, 10, 27):
         forger = Forger(PLAIN)
         answers: list[bytes] = []

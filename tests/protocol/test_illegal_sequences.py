@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,13 +11,76 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.protocol.forge import Forger
 from udpchat.config import MIB, Config
 from udpchat.files.events import FileShared
-from udpchat.wire.records import Cancel, Commit, Credit, Fetch, Join, ListFiles, Open, Received, Say, Tell, Users
+from udpchat.wire.numbers import AdminAction, Scope
+from udpchat.wire.records import (
+    Administer,
+    Away,
+    Cancel,
+    Commit,
+    CreateRoom,
+    Credit,
+    EnterRoom,
+    Fetch,
+    History,
+    Join,
+    LeaveRoom,
+    ListFiles,
+    ListRooms,
+    Login,
+    Open,
+    Password,
+    Read,
+    Received,
+    Record,
+    Register,
+    Say,
+    Seen,
+    SetTopic,
+    Tell,
+    Users,
+)
 
 CONFIG = Config(plaintext=True, max_transfers=3, max_lists=2)
 IDS = st.integers(0, 4).map(lambda number: bytes(15) + bytes([number]))
 TRANSFERS = st.sampled_from([0, 1, 2, 3, 4, 5, 2**31 + 1, 2**31 + 2, 2**31 + 3, 2**32 - 1])
 SIZES = st.sampled_from([0, 1, 1_000, 5_000, MIB, 2**53 - 1])
 OFFSETS = st.sampled_from([0, 1, 500, 999, 1_000, 4_000, 2**53 - 1])
+SEQUENCES = st.sampled_from([0, 1, 2, 50, 2**53 - 1])
+ROOMS = st.sampled_from(["", "lobby", "tea", "no room", "\u202e"])
+NICKS = st.sampled_from(["", "anna", "nobody", "\0"])
+ACTIONS = st.sampled_from([*AdminAction, 99])
+TALK: st.SearchStrategy[Record] = st.one_of(
+    st.builds(Say, IDS, ROOMS, st.sampled_from(["x", "y", " "])),
+    st.builds(Tell, IDS, NICKS, st.just("x")),
+    st.builds(CreateRoom, ROOMS, st.sampled_from(["", "green", "x" * 999])),
+    st.builds(EnterRoom, ROOMS),
+    st.builds(LeaveRoom, ROOMS),
+    st.builds(SetTopic, ROOMS, st.just("black")),
+    st.builds(Seen, SEQUENCES),
+    st.builds(Read, SEQUENCES, NICKS),
+    st.builds(Away, st.sampled_from(["", "tea time"])),
+    st.builds(
+        History,
+        room=ROOMS,
+        nick=NICKS,
+        sender=NICKS,
+        recipient=NICKS,
+        words=st.sampled_from(["", "x", "AND", '"*']),
+        sent_from=SEQUENCES,
+        sent_until=SEQUENCES,
+        before=SEQUENCES,
+        after=SEQUENCES,
+        limit=st.sampled_from([0, 1, 501, 65_535]),
+    ),
+)
+ASK: st.SearchStrategy[Record] = st.one_of(
+    st.sampled_from([ListFiles(), ListRooms()]),
+    st.builds(Users, st.sampled_from([*Scope, 99]), ROOMS),
+    st.builds(Register, NICKS, st.just("correct horse")),
+    st.builds(Login, NICKS, st.just("correct horse")),
+    st.builds(Password, st.just("correct horse"), st.just("")),
+    st.builds(Administer, ACTIONS, NICKS, st.just("why not")),
+)
 EMPTY = hashlib.md5(b"", usedforsecurity=False).digest()
 MD5S = st.sampled_from([bytes(16), EMPTY, hashlib.md5(b"\0", usedforsecurity=False).digest()])
 
@@ -70,14 +132,19 @@ class IllegalSequences(RuleBasedStateMachine):
         self.forger.record(Received(transfer_id, bytes(16)))
 
     @precondition(lambda self: self.is_alive)
-    @rule(record=st.sampled_from([Users(), ListFiles(), Say(bytes(16), "", "x"), Tell(bytes(16), "anna", "x")]))
-    def ask(self, record: Any) -> None:
+    @rule(record=TALK)
+    def talk(self, record: Record) -> None:
+        self.forger.record(record)
+
+    @precondition(lambda self: self.is_alive)
+    @rule(record=ASK)
+    def ask(self, record: Record) -> None:
         self.forger.record(record)
 
     @precondition(lambda self: self.is_alive)
     @rule()
     def join(self) -> None:
-        self.forger.record(Join(bytes(32), bytes(64), bytes(16), 0, "zoe", ""))
+        self.forger.record(Join(bytes(32), bytes(64), bytes(16), 0, 255, 0, b"ticket", "zoe", ""))
 
     @rule()
     def wait(self) -> None:

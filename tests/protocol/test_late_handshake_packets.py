@@ -49,7 +49,7 @@ def sealed(keys: list[str], packet_type: PacketType, clear: Clear | None) -> byt
     logged = next(parse_line(line) for line in keys if " client " in line)
     key, number, trailer = DirectionKey(logged.key, logged.iv), 500, bytearray(16)
     associated = encode_associated(packet_type, Flag.SEALED, logged.connection_id, number, clear, 0)
-    key.encrypt_into(key.nonce(number), b"", associated, memoryview(trailer))
+    key.cipher.encrypt_into(key.nonce(number), b"", associated, memoryview(trailer))
     return associated + trailer
 
 

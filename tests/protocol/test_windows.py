@@ -14,8 +14,10 @@ from udpchat.config import INITIAL_RECEIVE_WINDOW, KIB, MIB, MILLISECOND, SECOND
 from udpchat.sim.link import LinkSpec
 from udpchat.store.memory import MemorySource
 from udpchat.wire.codec import Message
-from udpchat.wire.numbers import PacketType
+from udpchat.wire.numbers import PacketType, Scope
 from udpchat.wire.records import Users, encode_record
+
+EVERYBODY = Users(Scope.PRESENT, "")
 
 
 def _sends(window: int, rounds: int = 200) -> tuple[int, int]:
@@ -62,7 +64,7 @@ def test_a_huge_window_changes_nothing() -> None:
 def test_a_full_channel_1_never_blocks_channel_0() -> None:
     forger = Forger()
     forger.say(PacketType.MSG, Message(1, 5), b"a hole before this")
-    answers = forger.write(encode_record(Users(), 5), channel=0)
+    answers = forger.write(encode_record(EVERYBODY, 5), channel=0)
     assert closing(answers) is None
     assert any(answer[3] == PacketType.MSG for answer in answers)
 
@@ -71,8 +73,8 @@ def test_chat_passes_a_long_answer_that_is_stuck() -> None:
     world, ends = open_shop("anna", "ben", link=LinkSpec(rate=125_000, delay=10 * MILLISECOND))
     anna, ben = ends
     channels = server_end(world, anna).transmitter.messages.channels
-    world.do(lambda: [client(anna).chat.list_users() for _ in range(16)])
-    channels[1].write(encode_record(Users(), 0) * 20_000)
+    world.do(lambda: [client(anna).chat.asking.users() for _ in range(16)])
+    channels[1].write(encode_record(EVERYBODY, 0) * 20_000)
     world.network.run_for(100 * MILLISECOND)
     start = world.network.now
     world.do(lambda: client(ben).chat.say("me first"))

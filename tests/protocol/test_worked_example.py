@@ -20,6 +20,8 @@ from udpchat.crypto.traffic_keys import DirectionKey
 from udpchat.net.hosts import ClientCore, ServerCore, make_client, make_server
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.protocol.handshake import prologue
+from udpchat.protocol.ports import StoreRequest, perform
+from udpchat.store.memory import MemoryStore
 from udpchat.wire.codec import Reply, decode
 from udpchat.wire.numbers import PacketType
 from udpchat.wire.records import Join, Welcome, decode_record
@@ -65,6 +67,7 @@ class Exchange:
         self.server = make_server(
             Config(), self.server_keys, Dice(b"\xb0\xb1\xb2\xb3\xb4", SERVER_EPHEMERAL), wall_offset=WALL
         )
+        self._store = MemoryStore(clock=lambda: WALL, random_bytes=bytes)
         for turn in range(4):
             self._send(self.client, self.server, CLIENT, 2 * turn * HOP)
             self._send(self.server, self.client, SERVER, (2 * turn + 1) * HOP)
@@ -78,12 +81,17 @@ class Exchange:
                 copy = bytes(datagram)
                 self.sent.append(copy)
                 to.host.receive_burst(Burst(address, memoryview(copy), len(copy)), now + HOP)
-                self._join(to)
+                self._act(to, now + HOP)
 
-    def _join(self, core: ClientCore | ServerCore) -> None:
+    def _act(self, core: ClientCore | ServerCore, now: int) -> None:
+        """Let the client join once it is connected, and the server's storage answer at once."""
         while (event := core.host.next_event()) is not None:
             if isinstance(event, Connected) and isinstance(core, ClientCore):
                 core.chat.join("ann")
+            elif isinstance(event, StoreRequest):
+                result = perform(self._store, event)
+                if event.request_id:
+                    core.host.complete(event.request_id, result, now)
 
     def first(self, packet_type: PacketType, sender: int) -> bytes:
         """The first packet of a type from the client (0) or the server (1)."""
@@ -99,7 +107,7 @@ class Exchange:
         logged = self.key("server" if datagram[5] & 1 else "client")
         key, plain = DirectionKey(logged.key, logged.iv), bytearray(len(packet.sealed) - 16)
         nonce = key.nonce(packet.header.packet_number)
-        key.decrypt_into(nonce, packet.sealed, packet.associated, memoryview(plain))
+        key.cipher.decrypt_into(nonce, packet.sealed, packet.associated, memoryview(plain))
         return nonce, bytes(packet.associated), bytes(plain)
 
 

@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 
+from udpchat.chat.ports import AddMessage, ListRooms, ReadMessages, VerifyPassword
 from udpchat.errors import StorageError, UsageError
-from udpchat.protocol.ports import Job, ListFiles, PartFailed, PartSynced, Result, StoreRequest, SyncPart, WritePart
+from udpchat.files.ports import ListFiles, PartFailed, PartSynced, SyncPart, WritePart
+from udpchat.protocol.ports import Job, Lane, Result, StoreRequest
 from udpchat.sim.disk import DelayedStore, DiskSpec
 from udpchat.sim.network import Network
 
@@ -11,11 +13,15 @@ PART = bytes(16)
 
 
 class Shelf:
-    """A store of one part: writes are quick, syncs are jobs, and the list of files is known by heart."""
+    """A store of one part: writes are quick, syncs are jobs, and the list of files is known by heart.
+
+    What chat asks are jobs of its lanes; lines are stored when their job is finished.
+    """
 
     def __init__(self) -> None:
         self.written = 0
         self.durable = 0
+        self.lines: list[str] = []
 
     def submit(self, request: StoreRequest) -> Result | Job:
         if isinstance(request, WritePart):
@@ -23,6 +29,14 @@ class Shelf:
             return None
         if isinstance(request, SyncPart):
             return Job(self.sync, lambda _: PartSynced(PART, self.durable, self.durable))
+        if isinstance(request, AddMessage):
+            return Job(lambda: request.text, lambda text: self.lines.append(str(text)), Lane.MESSAGES)
+        if isinstance(request, ListRooms):
+            return Job(lambda: None, lambda _: "rooms", Lane.MESSAGES)
+        if isinstance(request, ReadMessages):
+            return Job(lambda: None, lambda _: "page", Lane.READING)
+        if isinstance(request, VerifyPassword):
+            return Job(lambda: None, lambda _: True, Lane.HASHING)
         return ()
 
     def sync(self) -> None:
@@ -122,6 +136,43 @@ def test_after_a_crash_nothing_is_answered_and_the_job_at_work_may_have_happened
         with pytest.raises(UsageError, match="crashed"):
             bench.write(1)
     assert outcomes == {0, 100}
+
+
+def say(number: int) -> AddMessage:
+    return AddMessage(number, number.to_bytes(16, "big"), 1, "alice", "lobby", 0, "", f"line {number}", 0)
+
+
+def test_lanes_run_beside_each_other_and_keep_their_own_order() -> None:
+    bench = Bench(DiskSpec(delay=0, bytes_per_second=1_000_000))
+    bench.write(30_000)
+    bench.submit(SyncPart(1, PART))
+    bench.write(1_000)
+    bench.submit(SyncPart(2, PART))
+    bench.disk.spec = DiskSpec(delay=10_000)
+    for request in (say(3), ReadMessages(4, 1, 0, 10), VerifyPassword(5, "a", "b"), ListRooms(6), say(7)):
+        bench.submit(request)
+    bench.network.run_for(1_000_000)
+    order = [number for number, _, _ in bench.answers]
+    assert sorted(order[:3]) == [3, 4, 5]  # each the first of its lane, none behind the file
+    assert [number for number in order if number in {3, 6, 7}] == [3, 6, 7]
+    assert [number for number in order if number in {1, 2}] == [1, 2]
+    ends = {number: now for number, _, now in bench.answers}
+    assert ends[3] <= 10_000
+    assert 15_000 <= ends[7] <= 30_000 <= ends[1]
+    assert bench.shelf.lines == ["line 3", "line 7"]
+
+
+def test_after_a_crash_a_line_at_work_may_be_stored_although_nobody_heard() -> None:
+    outcomes = set()
+    for seed in range(10):
+        bench = Bench(DiskSpec(delay=10_000), seed)
+        bench.submit(say(1))
+        bench.submit(say(2))
+        bench.disk.crash()
+        bench.network.run_for(1_000_000)
+        assert bench.answers == []
+        outcomes.add(tuple(bench.shelf.lines))
+    assert outcomes == {(), ("line 1",)}
 
 
 @pytest.mark.parametrize("wrong", [{"delay": -1}, {"bytes_per_second": -1}, {"error": 1.5}])

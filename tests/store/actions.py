@@ -9,19 +9,17 @@ from pathlib import Path
 from random import Random
 
 from udpchat.errors import StorageError
-from udpchat.protocol.ports import (
+from udpchat.files.ports import (
     CommitPart,
     CreatePart,
     FileEntry,
     ListFiles,
     PartCreated,
     PartSynced,
-    Store,
-    StoreRequest,
     SyncPart,
     WritePart,
-    perform,
 )
+from udpchat.protocol.ports import Store, StoreRequest, perform
 from udpchat.store.server import ServerStore
 from udpchat.store.uploads import Limits
 

@@ -22,7 +22,7 @@ from tests.store.actions import (
     write,
 )
 from udpchat.errors import ErrorCode, UsageError
-from udpchat.protocol.ports import (
+from udpchat.files.ports import (
     NO_FILE_ID,
     AbortPart,
     ClosePart,
@@ -31,21 +31,19 @@ from udpchat.protocol.ports import (
     DigestSource,
     FileEntry,
     FindFile,
-    Job,
     OpenStored,
     PartFailed,
-    Source,
-    Store,
     SyncPart,
     WritePart,
-    perform,
 )
+from udpchat.protocol.ports import Job, Source, Store, perform
 
 
 def open_stored(store: Store, file_id: bytes) -> Source:
     source = perform(store, OpenStored(5, file_id))
     assert hasattr(source, "read_into"), source
-    return source  # type: ignore[return-value]
+    opened: Source = source
+    return opened
 
 
 def read_all(source: Source) -> bytes:

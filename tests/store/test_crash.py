@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.store.actions import PART, commit, content, create, files, md5, server_store, sync, ticking, upload, write
-from udpchat.protocol.ports import OpenStored, Store, perform
+from udpchat.files.ports import OpenStored
+from udpchat.protocol.ports import Store, perform
 from udpchat.store import failpoints
 from udpchat.store.local import LocalStore
 

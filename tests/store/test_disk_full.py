@@ -23,7 +23,8 @@ from tests.store.actions import (
     write,
 )
 from udpchat.errors import ErrorCode
-from udpchat.protocol.ports import CommitPart, PartFailed, SyncPart, WritePart, perform
+from udpchat.files.ports import CommitPart, PartFailed, SyncPart, WritePart
+from udpchat.protocol.ports import perform
 from udpchat.store.local import LocalStore
 
 resource = pytest.importorskip("resource")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.store.actions import PART, content, create, files, md5, refusal, server_store, sync, upload, write
-from udpchat.protocol.ports import AbortPart, CommitPart, Job, SyncPart, perform
+from udpchat.files.ports import AbortPart, CommitPart, SyncPart
+from udpchat.protocol.ports import Job, perform
 from udpchat.store.trouble import storage_error
 
 DATA = content(50_000)

@@ -20,7 +20,8 @@ from tests.store.actions import (
     write,
 )
 from udpchat.errors import ErrorCode, UsageError
-from udpchat.protocol.ports import AbortPart, CloseSource, DigestSource, ListFiles, LocalFile, OpenLocal, perform
+from udpchat.files.ports import AbortPart, CloseSource, DigestSource, ListFiles, LocalFile, OpenLocal
+from udpchat.protocol.ports import perform
 from udpchat.store.local import LocalStore
 
 DATA = content(300_000)
@@ -94,7 +95,7 @@ def test_digest_goes_on_while_the_source_is_closed(store: LocalStore, tmp_path: 
     opened = open_local(store, tmp_path / "a.bin")
     job = store.submit(DigestSource(2, opened.source))
     opened.source.close()
-    assert job.finish(job.run()) == md5(DATA)  # type: ignore[union-attr]
+    assert job.finish(job.run()) == md5(DATA)
 
 
 def test_symbolic_link_of_the_user_is_followed(store: LocalStore, tmp_path: Path) -> None:

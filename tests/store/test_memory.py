@@ -4,7 +4,8 @@ from random import Random
 
 from tests.store.actions import commit, content, create, create_request, files, md5, refusal, sync, ticking, write
 from udpchat.errors import ErrorCode
-from udpchat.protocol.ports import DigestSource, LocalFile, OpenLocal, perform
+from udpchat.files.ports import DigestSource, LocalFile, OpenLocal
+from udpchat.protocol.ports import perform
 from udpchat.store.memory import MemoryStore
 
 DATA = content(10_000)

@@ -21,7 +21,7 @@ from tests.store.actions import (
 )
 from udpchat.config import PART_LIFETIME
 from udpchat.errors import ErrorCode, StorageError
-from udpchat.protocol.ports import OpenStored
+from udpchat.files.ports import OpenStored
 from udpchat.store import failpoints
 from udpchat.store.server import ServerStore
 from udpchat.store.uploads import Limits

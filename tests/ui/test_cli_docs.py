@@ -7,14 +7,16 @@ import pytest
 import typer
 
 import udpchat
+from udpchat.ui.cli.commands import CLIENT, SERVER, Dialect
 from udpchat.ui.cli.exits import ExitCode
 from udpchat.ui.cli.main import app
 from udpchat.ui.cli.objects import NAMES
+from udpchat.ui.cli.parsing import table_rows
 
 DOCUMENT = (Path(udpchat.__file__).parent.parent / "docs" / "cli.md").read_text("utf-8")
 SOURCES = Path(udpchat.__file__).parent / "ui" / "cli"
 SHARED = "Options of every client command"
-CLIENTS = {"client", "put", "get", "ls", "say"}
+CLIENTS = {"client", "put", "get", "ls", "say", "history"}
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
@@ -27,7 +29,12 @@ def commands() -> Iterator[tuple[str, list[str]]]:
 
 
 def options(command: click.Command) -> list[str]:
-    return [text for parameter in command.params for text in parameter.opts if text.startswith("--")]
+    return [
+        text
+        for parameter in command.params
+        for text in (*parameter.opts, *parameter.secondary_opts)
+        if text.startswith("--")
+    ]
 
 
 def section(start: str) -> str:
@@ -56,15 +63,16 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
 
 
 def test_every_json_object_is_documented() -> None:
-    printed = {name for path in SOURCES.glob("*.py") for name in re.findall(r'as_line\(\s*"(\w+)"', path.read_text())}
-    documented = re.findall(r"^\| `(?!event)(\w+)` \|", section("JSON objects"), re.MULTILINE)
+    source = "\n".join(path.read_text() for path in SOURCES.glob("*.py"))
+    printed = set(re.findall(r'(?:as_line\(|\.answer\([^"]*?)\s*"(\w+)"', source))
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| ", section("JSON objects"), re.MULTILINE)
+    documented = [name for row in rows for name in re.findall(r"\w+", row) if name != "event"]
     assert set(documented) == printed | set(NAMES.values())
     assert len(documented) == len(set(documented))
 
 
-def test_every_typed_command_is_documented() -> None:
-    client, server = section("udpchat client"), section("udpchat server")
-    for verb in ("/users", "/count", "/msg NICK TEXT", "/files", "/put PATH", "/get NAME [DEST]", "/help", "/quit"):
-        assert f"`{verb}`" in client
-    for verb in ("/users", "/say TEXT", "/kick NICK", "/files", "/help", "/quit"):
-        assert f"`{verb}`" in server
+@pytest.mark.parametrize(("name", "dialect"), [("client", CLIENT), ("server", SERVER)])
+def test_the_tables_of_typed_commands_are_those_of_the_program(name: str, dialect: Dialect) -> None:
+    found = re.search(rf"<!-- {name} commands -->\n(.*?)\n<!-- end -->", section(f"udpchat {name}"), re.DOTALL)
+    assert found is not None
+    assert found[1].splitlines() == table_rows(dialect)

@@ -38,6 +38,8 @@ def outcome(
         (["get", "x", "127.0.0.1:1", "--to", "{folder}/file"], ExitCode.LOCAL_FILE, "is no folder"),
         (["say", "hi", "no..where"], ExitCode.NO_SERVER, "cannot find the host no..where"),
         (["say", " ", "127.0.0.1:1"], ExitCode.USAGE, "a line cannot be empty"),
+        (["history", "127.0.0.1:1", "--since", "soon"], ExitCode.USAGE, "soon is no time; write for example"),
+        (["history", "127.0.0.1:1", "--since", "1h", "--until", "2h"], ExitCode.USAGE, "is not later than since:"),
         (["client", "127.0.0.1:1", "--keylog", "{folder}"], ExitCode.LOCAL_FILE, "cannot write the key log"),
         (["client", "127.0.0.1:1", "--home", "{folder}/file"], ExitCode.LOCAL_FILE, "{folder}/file"),
         (["server", "--data", "{folder}/file"], ExitCode.LOCAL_FILE, "{folder}/file"),

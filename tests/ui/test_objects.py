@@ -2,12 +2,15 @@ import json
 
 import pytest
 
-from tests.ui.test_render import HOSTILE, events
-from udpchat.chat.events import LineSaid, UserChanged
+from tests.ui.test_render import HOSTILE
+from tests.ui.test_sentences import events, user
+from udpchat.chat.events import AccountChanged, Disconnected, LineSaid, UserChanged
+from udpchat.chat.ports import Person
+from udpchat.errors import ErrorCode
 from udpchat.files.events import FileShared
-from udpchat.protocol.ports import FileEntry
-from udpchat.ui.cli.objects import NAMES, as_line, event_line
-from udpchat.wire.numbers import Change
+from udpchat.files.ports import FileEntry
+from udpchat.ui.cli.objects import NAMES, as_line, event_line, event_object
+from udpchat.wire.numbers import Change, UserFlag
 
 
 @pytest.mark.parametrize("event", events(HOSTILE), ids=lambda event: type(event).__name__)
@@ -18,6 +21,7 @@ def test_every_event_is_one_line_of_ascii_that_json_reads_back(event: object) ->
     read = json.loads(line)
     assert read["event"] == NAMES[type(event)]
     assert HOSTILE in read.values()
+    assert json.loads(as_line("history", messages=[event_object(event)]))["messages"] == [read]
 
 
 def test_fields_keep_their_names() -> None:
@@ -37,6 +41,25 @@ def test_a_file_inside_an_event_lends_it_its_fields() -> None:
     read = json.loads(event_line(FileShared("anna", entry, b"\xcd" * 16)))
     assert (read["file_name"], read["size"], read["md5"], read["md5_sent"]) == ("f", 5, "ab" * 16, "cd" * 16)
     assert json.loads(as_line("files", files=(entry,)))["files"][0]["owner_nick"] == "anna"
+
+
+@pytest.mark.parametrize("code", [ErrorCode.KICKED, int(ErrorCode.KICKED)])
+def test_codes_of_the_protocol_are_numbers(code: int) -> None:
+    assert json.loads(event_line(Disconnected(code, "kicked", remote=True)))["code"] == 7
+
+
+def test_flags_are_lists_of_names() -> None:
+    read = json.loads(
+        as_line("users", users=(user("anna", UserFlag.PRESENT | UserFlag.ADMIN), user("ben", UserFlag(0))))
+    )
+    assert [each["flags"] for each in read["users"]] == [["present", "admin"], []]
+
+
+def test_no_object_of_an_account_has_a_secret() -> None:
+    assert (
+        not {"password", "password_hash", "ticket"} & json.loads(event_line(Person(1, "anna", is_account=True))).keys()
+    )
+    assert AccountChanged not in NAMES
 
 
 def test_event_names_are_unique() -> None:

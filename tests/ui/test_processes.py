@@ -3,16 +3,13 @@
 import asyncio
 import hashlib
 import json
-import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.ui.processes import LIMIT, Running, Screen, do, finish, next_object, objects, start
 from udpchat.capture.pcapng import read_capture
 from udpchat.ui.cli.exits import ExitCode
 
@@ -20,69 +17,7 @@ SUMMARY_KEYS = [
     *("ok", "bytes", "seconds", "goodput_mbps", "limit_mbps", "ratio", "md5_source", "md5_server", "md5_received"),
     *("datagrams", "retransmitted", "chat_sent", "chat_delivered", "chat_p50_ms", "chat_p99_ms"),
 ]
-LIMIT = 30  # seconds; what is tested takes one or two
-
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and paths of POSIX")
-
-
-async def start(*arguments: str) -> Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "udpchat", *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE
-    )
-
-
-async def finish(process: Process, typed: str = "") -> tuple[int, str, str]:
-    """Type lines, close stdin, wait: exit code, stdout, stderr."""
-    async with asyncio.timeout(LIMIT):
-        output, errors = await process.communicate(typed.encode())
-    return process.returncode or 0, output.decode(), errors.decode()
-
-
-async def do(*arguments: str, typed: str = "") -> tuple[int, str, str]:
-    return await finish(await start(*arguments), typed)
-
-
-async def next_object(process: Process, event: str) -> dict[str, Any]:
-    assert process.stdout is not None
-    async with asyncio.timeout(LIMIT):
-        while line := await process.stdout.readline():
-            found: dict[str, Any] = json.loads(line)
-            if found["event"] == event:
-                return found
-    assert process.stderr is not None
-    raise AssertionError(f"no {event}: {(await process.stderr.read()).decode()}")
-
-
-def objects(output: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in output.splitlines()]
-
-
-class Running:
-    """A server with its address, and the home of its clients."""
-
-    def __init__(self, process: Process, listening: dict[str, Any], folder: Path) -> None:
-        self.process = process
-        self.listening = listening
-        self.folder = folder
-        self.place = f"127.0.0.1:{listening['port']}"
-
-    def home(self, name: str = "home") -> tuple[str, str]:
-        return "--home", str(self.folder / name)
-
-    async def stop(self) -> tuple[int, str, str]:
-        self.process.terminate()
-        return await finish(self.process)
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Running]:
-    process = await start("server", "--json", "--host", "127.0.0.1", "--port", "0", "--data", str(tmp_path / "data"))
-    try:
-        yield Running(process, await next_object(process, "listening"), tmp_path)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
 
 
 async def test_a_server_that_is_killed_leaves_a_capture_that_lacks_a_second_at_most(tmp_path: Path) -> None:
@@ -145,7 +80,7 @@ async def test_what_fails_is_told_while_the_rest_goes_on(server: Running) -> Non
     assert "get nothing: " in errors
     assert f"put {server.folder}: {server.folder} is a folder" in errors
     assert "nobody here is called nobody" in errors
-    assert "did you mean /users?" in errors
+    assert "did you mean /users [ROOM]?" in errors
     assert "anna: still here" in output
     assert code in (ExitCode.USAGE, ExitCode.REFUSED, ExitCode.LOCAL_FILE)
     assert put_code == ExitCode.OK
@@ -167,7 +102,7 @@ async def test_hostile_words_reach_no_terminal_raw(server: Running) -> None:
 
 
 async def test_a_server_that_is_stopped_says_goodbye(server: Running) -> None:
-    client = await start("client", server.place, "--name", "anna", "--json", *server.home())
+    client = await start("client", server.place, "--name", "anna", "--json", "--reconnect", "0", *server.home())
     await next_object(client, "joined")
     taken = await do("client", server.place, "--name", "Anna", *server.home("other"))
     assert taken[0] == ExitCode.NICKNAME
@@ -232,41 +167,6 @@ async def test_a_second_server_on_one_folder_or_port_is_one_line(server: Running
     assert len(same_folder[2].splitlines()) == len(same_port[2].splitlines()) == 1
 
 
-class Screen:
-    """A pseudo-terminal with a command on it: what a person would see, as raw text."""
-
-    def __init__(self, process: Process, master: int) -> None:
-        self.process = process
-        self.seen = ""
-        self._master = master
-
-    @classmethod
-    async def start(cls, *arguments: str) -> "Screen":
-        master, slave = os.openpty()
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "udpchat", *arguments), stdin=slave, stdout=slave, stderr=slave
-        )
-        os.close(slave)
-        return cls(process, master)
-
-    async def until(self, text: str) -> str:
-        """Read on until the text is on the screen; what was shown until then."""
-        async with asyncio.timeout(LIMIT):
-            while text not in self.seen:
-                self.seen += (await asyncio.to_thread(os.read, self._master, 4_096)).decode()
-        shown, _, self.seen = self.seen.partition(text)
-        return shown
-
-    def type(self, line: str) -> None:
-        os.write(self._master, f"{line}\n".encode())
-
-    async def end(self) -> int:
-        async with asyncio.timeout(LIMIT):
-            code = await self.process.wait()
-        os.close(self._master)
-        return code
-
-
 async def test_on_a_terminal_a_person_is_asked_for_another_nickname_and_talks(server: Running) -> None:
     holder = await start("client", server.place, "--name", "anna", "--json", *server.home("anna"))
     await next_object(holder, "joined")
@@ -282,7 +182,7 @@ async def test_on_a_terminal_a_person_is_asked_for_another_nickname_and_talks(se
     screen.type("hello")
     await screen.until(" ben: hello")
     screen.type("/uesrs")
-    await screen.until("did you mean /users?")
+    await screen.until("did you mean /users [ROOM]?")
     screen.type("/quit")
     assert await screen.end() == ExitCode.OK
     line = await next_object(holder, "line")

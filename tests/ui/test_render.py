@@ -5,46 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpchat.chat.events import Disconnected, LineSaid, NoticeGiven, PrivateSaid, UserChanged
-from udpchat.errors import ErrorCode
-from udpchat.files.events import Downloaded, FileDelivered, FileShared, Progress, TransferFailed, UploadBegan, Uploaded
-from udpchat.protocol.ports import FileEntry
+from udpchat.files.events import Progress
 from udpchat.ui.cli.render import (
-    Event,
     Meter,
     clock_time,
-    describe,
     duration_text,
-    file_table,
     size_text,
     speed_text,
-    user_table,
     visible,
 )
-from udpchat.wire.numbers import Change
 
 HOSTILE = "a\x1b]0;title\x07\x9b31m\u202egpj.exe\r\n\u2028\u2066\x00\x7f\ud800"
-ONE, OTHER = bytes(range(16)), bytes(16)
-
-
-def entry(name: str = "f.bin", nick: str = "anna", size: int = 5) -> FileEntry:
-    return FileEntry(OTHER, name, size, ONE, 0, b"", nick)
-
-
-def events(text: str) -> list[Event]:
-    return [
-        UserChanged(text, Change.JOINED, 2, text),
-        LineSaid(1, 0, text, text, text),
-        PrivateSaid(1, 0, text, text, text),
-        NoticeGiven(0, text),
-        UploadBegan(text, text, 5),
-        FileShared(text, entry(text, text), OTHER),
-        FileDelivered(text, entry(text, text), ONE),
-        TransferFailed(0, text, text, 64, text),
-        Uploaded(1, text, 5, ONE, ONE, OTHER, 0, 1_000_000),
-        Downloaded(1, text, 5, ONE, OTHER, text, 0, 1_000_000),
-        Disconnected(ErrorCode.KICKED, text, remote=True),
-    ]
 
 
 def is_safe(text: str) -> bool:
@@ -75,15 +46,19 @@ def test_what_people_write_stays_and_what_programs_do_becomes_a_number(text: str
     assert visible(text) == shown
 
 
-@pytest.mark.parametrize("event", events(HOSTILE), ids=lambda event: type(event).__name__)
-def test_every_event_with_hostile_text_is_one_safe_line(event: Event) -> None:
-    line = describe(event)
-    assert is_safe(line)
-    assert len(line.splitlines()) == 1
-
-
-def test_lists_with_hostile_names_are_safe() -> None:
-    assert all(is_safe(line) for line in [*file_table([entry(HOSTILE, HOSTILE)]), *user_table([(HOSTILE, 0)])])
+@pytest.mark.parametrize(
+    ("marks", "shown"),
+    [
+        ("\u0301" * 8, "e" + "\u0301" * 8),
+        ("\u0301" * 9, "e" + "\u0301" * 8 + "<+1 marks>"),
+        ("\u0301\u20dd" * 5_000, "e" + "\u0301\u20dd" * 4 + "<+9992 marks>"),
+        ("\u200d" * 4_000, "e" + "\u200d" * 8 + "<+3992 marks>"),
+        ("\u0301x" * 20, "e" + "\u0301x" * 20),
+    ],
+)
+def test_marks_that_pile_up_are_counted(marks: str, shown: str) -> None:
+    assert visible(f"e{marks}") == shown
+    assert visible(f"e{marks}end") == f"{shown}end"
 
 
 @pytest.mark.parametrize(
@@ -139,18 +114,3 @@ def test_progress_shows_share_speed_and_time_left_over_the_last_seconds() -> Non
     meter.line(Progress(1, "f", 2_000_000, 10_000_000), 5_000_000)
     assert meter.line(Progress(1, "f", 6_000_000, 10_000_000), 6_000_000).endswith("4.0 MB/s, 1.00 s left")
     assert meter.line(Progress(2, "empty", 0, 0), 6_000_001).startswith("empty 100%")
-
-
-def test_equal_digests_are_told_once_and_different_ones_stand_out() -> None:
-    same = describe(FileShared("anna", entry(), ONE))
-    assert same.count(ONE.hex()) == 1
-    assert "DIFFERS" not in same
-    different = describe(FileShared("anna", entry(), OTHER))
-    assert "MD5 DIFFERS" in different
-    assert ONE.hex() in different
-    assert OTHER.hex() in different
-
-
-@pytest.mark.parametrize(("count", "words"), [(0, "0 users are here"), (1, "1 user is here"), (2, "2 users are here")])
-def test_who_leaves_is_told_with_how_many_are_left(count: int, words: str) -> None:
-    assert describe(UserChanged("anna", Change.LEFT, count)).endswith(f"anna left, {words}")

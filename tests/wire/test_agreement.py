@@ -10,6 +10,7 @@ import pytest
 from tests.wire.examples import CONNECTION_ID, TAG, built_packet, random_values
 from udpchat.wire import codec, hot, packets, records
 from udpchat.wire.codec import Ack
+from udpchat.wire.declared_records import RECORDS
 from udpchat.wire.numbers import PacketType
 from udpchat.wire.record_types import RECORD_CLASSES
 from udpchat.wire.schema import Field, Kind, PacketSchema, RecordSchema, protocol_schema
@@ -110,7 +111,7 @@ def test_what_construct_builds_we_decode_to_the_same_record(schema: RecordSchema
     rng = Random(schema.number)
     for _ in range(ROUNDS):
         fields = random_values(rng, schema.fields)
-        record = records.decode_record(schema.number, packets.RECORDS[schema.name].build(fields))
+        record = records.decode_record(schema.number, RECORDS[schema.name].build(fields))
         assert type(record) is RECORD_CLASSES[schema.number]
         for field in schema.fields:
             assert_same(getattr(record, field.name), fields[field.name], field)
@@ -121,7 +122,7 @@ def test_what_we_encode_construct_parses_to_the_same_record(schema: RecordSchema
     rng = Random(schema.number + 1000)
     for _ in range(ROUNDS):
         fields = random_values(rng, schema.fields)
-        body = packets.RECORDS[schema.name].build(fields)
+        body = RECORDS[schema.name].build(fields)
         record, request_id = records.decode_record(schema.number, body), rng.getrandbits(32)
         encoded = records.encode_record(record, request_id)
         header = packets.RECORD_HEADER.parse(encoded)
@@ -130,7 +131,7 @@ def test_what_we_encode_construct_parses_to_the_same_record(schema: RecordSchema
             schema.number,
             request_id,
         )
-        parsed = packets.RECORDS[schema.name].parse(encoded[9:])
+        parsed = RECORDS[schema.name].parse(encoded[9:])
         for field in schema.fields:
             assert_parsed(parsed[field.name], getattr(record, field.name), field)
 

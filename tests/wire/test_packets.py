@@ -8,7 +8,7 @@ import pytest
 
 from tests.wire.examples import CONNECTION_ID, NUMBER, PACKETS, TAG, Example, encode_example
 from udpchat.errors import DecodeError, UsageError
-from udpchat.wire import codec
+from udpchat.wire import codec, hot
 from udpchat.wire.codec import Ack, Challenge, Close, Data, Hello, Message, Ping, Probe, UnknownVersionError
 from udpchat.wire.numbers import PacketType
 
@@ -179,6 +179,43 @@ def test_an_ack_of_64_ranges_is_taken() -> None:
     ranges = tuple((n, n + 1) for n in range(999, 871, -2))
     ack = codec.decode(with_body(PacketType.ACK, ack_body(999, *ranges))).clear
     assert ack == Ack(999, 0, 0, 0, 0, ranges)
+
+
+def lone(largest: int, start: int, arrival: int, received: int) -> bytes:
+    ack = Ack(largest, arrival, 7, received, 1 << 20, ((start, largest + 1),))
+    return codec.encode_associated(PacketType.ACK, 2, CONNECTION_ID, NUMBER, ack, 0) + TAG
+
+
+def test_an_ack_of_one_range_reads_the_same_by_its_short_way_and_nothing_else_is_taken_for_one() -> None:
+    rng = Random(85)
+    for _ in range(3_000):
+        largest = rng.choice((0, 1, 500, 2**53 - 1))
+        datagram = bytearray(lone(largest, rng.randint(0, largest), rng.getrandbits(32), rng.getrandbits(53)))
+        for _ in range(rng.randint(0, 2)):
+            datagram[rng.randrange(len(datagram) - len(TAG))] = rng.choice((0, 1, 17, 18, 32, 255, rng.getrandbits(8)))
+        short = codec.decode_lone_ack(datagram)
+        try:
+            header, ack, associated, _ = codec.decode(datagram)
+        except DecodeError:
+            assert short is None
+            continue
+        if not isinstance(ack, Ack):
+            assert short is None
+            continue
+        assert short is not None
+        assert short[:3] == (header.flags, header.connection_id, header.packet_number)
+        assert short[3:7] == (ack.arrival, ack.ack_delay, ack.received, ack.window)
+        assert ((short.start, short.stop),) == ack.ranges
+        assert len(associated) == hot.LONE_ACK_SIZE
+
+
+@every_packet
+def test_the_short_way_takes_no_other_packet_and_no_other_length(example: Example) -> None:
+    datagram = encode_example(example)
+    assert codec.decode_lone_ack(datagram) is None or len(example.clear.ranges) == 1  # type: ignore[union-attr]
+    for size in range(len(datagram)):
+        assert codec.decode_lone_ack(datagram[:size]) is None
+    assert codec.decode_lone_ack(datagram + b"\0") is None
 
 
 def test_a_hello_that_is_not_padded_is_malformed() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from itertools import pairwise
 from random import Random
 
@@ -11,28 +11,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.wire.examples import RECORDS
+from tests.wire.record_examples import RECORDS
 from udpchat.config import MAX_RECORD
 from udpchat.errors import DecodeError, ErrorCode, ProtocolViolationError, UsageError
 from udpchat.wire.numbers import RecordType
 from udpchat.wire.records import (
+    Account,
+    Administer,
     Credit,
     Fetch,
     Finished,
+    Join,
     Line,
     ListFiles,
+    Login,
     Notice,
     Open,
     Opened,
+    Password,
     Presence,
+    Receipt,
     Record,
     RecordReader,
     Refused,
+    Register,
+    Said,
     Say,
+    Seen,
     UnknownRecord,
     Unsupported,
     User,
-    Users,
     Welcome,
     decode_record,
     encode_record,
@@ -109,7 +117,14 @@ def test_a_record_of_an_unknown_type_is_no_record() -> None:
 
 
 def test_numbers_that_a_later_version_may_name_stay_numbers() -> None:
-    for record in (Refused(60_000, "new"), Presence(200, 1, "ann"), Welcome(2**32 - 1, 1, 2, b"", "a", "b")):
+    for record in (
+        Refused(60_000, "new"),
+        Presence(200, 1, 255, "ann", "", ""),
+        Welcome(2**32 - 1, 1, 2, 3, 255, b"", "a", "b"),
+        Account(99, 255, b"", "ann"),
+        Receipt(99, 1, "", "ann"),
+        Administer(99, "ann", ""),
+    ):
         assert decode_record(record.TYPE, encode_record(record)[9:]) == record
 
 
@@ -135,9 +150,12 @@ def test_a_known_code_equals_its_name() -> None:
         lambda: Open(bytes(16), -1, "name"),
         lambda: Open(bytes(16), 1.0, "name"),  # type: ignore[arg-type]
         lambda: Credit(2**32, 0),
-        lambda: User(2**53, "nick"),
+        lambda: User(2**53, 0, 0, "nick", ""),
+        lambda: Said(bytes(16), 1, 1, 256),
         lambda: Finished(2**32),
-        lambda: Welcome(0, 0, 0, bytes(256), "", ""),
+        lambda: Welcome(0, 0, 0, 0, 0, bytes(256), "", ""),
+        lambda: Account(1, 0, bytes(256), "nick"),
+        lambda: Seen(2**53),
         lambda: Opened(1, 0, ((1, 1),)),
         lambda: Opened(1, 0, ((2, 1),)),
         lambda: Opened(1, 0, ((1, 3), (3, 4))),
@@ -154,6 +172,26 @@ def test_a_value_that_its_field_cannot_carry_is_refused(make: Callable[[], Recor
         make()
 
 
+SECRET = "correct horse"
+JOIN = next(record for record, _ in RECORDS if isinstance(record, Join))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Register("ann", SECRET),
+        Login("ann", SECRET),
+        Password(SECRET, SECRET),
+        Account(1, 0, SECRET.encode(), "ann"),
+        replace(JOIN, ticket=SECRET.encode()),
+    ],
+    ids=lambda record: record.TYPE.name,
+)
+def test_passwords_and_tickets_are_not_in_what_a_log_would_show(record: Record) -> None:
+    assert SECRET.encode() in encode_record(record)
+    assert SECRET not in repr(record)
+
+
 def test_a_record_above_the_cap_is_not_encoded() -> None:
     ranges = tuple((2 * n, 2 * n + 1) for n in range(65_535))
     largest = Opened(1, 2, ranges)
@@ -165,7 +203,7 @@ def test_a_record_above_the_cap_is_not_encoded() -> None:
 @pytest.mark.parametrize("request_id", [-1, 2**32])
 def test_a_request_id_out_of_range_is_refused(request_id: int) -> None:
     with pytest.raises(UsageError):
-        encode_record(Users(), request_id)
+        encode_record(ListFiles(), request_id)
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -201,10 +239,10 @@ def test_a_record_is_handed_out_with_its_last_byte_and_not_before() -> None:
 
 def test_a_large_record_comes_through_in_datagram_sized_pieces() -> None:
     record = Opened(1, 2, tuple((2 * n, 2 * n + 1) for n in range(65_535)))
-    channel = encode_record(record, 5) + encode_record(Users(), 6)
+    channel = encode_record(record, 5) + encode_record(ListFiles(), 6)
     reader = RecordReader()
     received = [item for at in range(0, len(channel), 1400) for item in reader.feed(channel[at : at + 1400])]
-    assert received == [(5, record), (6, Users())]
+    assert received == [(5, record), (6, ListFiles())]
 
 
 def test_a_buffer_may_be_reused_as_soon_as_it_was_read() -> None:

@@ -266,7 +266,7 @@ def test_the_packet_tables_say_where_and_what_a_field_is(row: str) -> None:
         "| 25 | … | u8 length, then UTF-8 | `room` | room it is meant for |",
         "| … | … | u16 length, then UTF-8 | `text` | the line |",
         "| 21 | … | u16 count, then each `start` u64, `stop` u64 | `present` | byte ranges the server holds already |",
-        "`change`: 1 JOINED, 2 LEFT, 3 LOST, 4 KICKED",
+        "`change`: 1 JOINED, 2 LEFT, 3 LOST, 4 KICKED, 5 BANNED, 6 AWAY, 7 BACK, 8 ENTERED, 9 WENT, 10 TOPIC",
     ],
 )
 def test_the_record_tables_say_where_and_what_a_field_is(row: str) -> None:

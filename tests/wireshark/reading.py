@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields as fields_of
 from typing import Any
 
 from tests.captures.readers import BY_NUMBER, PROTOCOL, RECORD_BY_NUMBER, Reading, is_opaque
 from tests.wireshark.tshark import Shown
 from udpchat.wire.numbers import PacketType
+from udpchat.wire.record_types import RECORD_CLASSES
 from udpchat.wire.schema import Field, Kind
 
 Tree = dict[str, list[Shown]]
@@ -44,10 +46,24 @@ def tree_reading(tree: Tree) -> Reading:
 
 
 def tree_record(tree: Tree) -> Reading:
-    """The fields of the one record that a packet completed."""
+    """The fields of the one record that a packet completed; secrets as they are shown."""
     number = int(tree["udpchat.record.record_type"][0].show)
-    schema = RECORD_BY_NUMBER[number]
-    return _values(tree, f"udpchat.record.{schema.name.lower()}", schema.fields)
+    schema, secrets = RECORD_BY_NUMBER[number], secrets_of(number)
+    scope = f"udpchat.record.{schema.name.lower()}"
+    values = _values(tree, scope, tuple(field for field in schema.fields if field.name not in secrets))
+    shown = {name: tree[f"{scope}.{name}"][0].show if f"{scope}.{name}" in tree else "" for name in secrets}
+    return {field.name: (values | shown)[field.name] for field in schema.fields}
+
+
+def secrets_of(number: int) -> set[str]:
+    """The fields of a record that are passwords and tickets: its class keeps them out of its repr."""
+    return {field.name for field in fields_of(RECORD_CLASSES[number]) if not field.repr}  # type: ignore[arg-type]
+
+
+def as_shown(number: int, reading: Reading) -> Reading:
+    """What the dissector shows of a record that the other readers read so."""
+    assert isinstance(reading, dict)
+    return reading | {name: "(hidden)" if reading[name] else "" for name in secrets_of(number)}
 
 
 def scope_of(name: str) -> str:

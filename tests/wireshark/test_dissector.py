@@ -10,12 +10,14 @@ from typing import Any
 from tests.captures import readers
 from tests.captures.test_layers import damage_packet
 from tests.wire.examples import built_packet, random_values
-from tests.wireshark.reading import is_refused, tree_reading, tree_record
-from tests.wireshark.tshark import capture_of, trees, trouble
+from tests.wireshark.reading import as_shown, is_refused, secrets_of, tree_reading, tree_record
+from tests.wireshark.tshark import capture_of, trees, trouble, tshark
 from udpchat.crypto.plain import checksum_trailer
 from udpchat.wire import codec, packets, records
 from udpchat.wire.codec import Message, Params, Reply
+from udpchat.wire.declared_records import RECORDS
 from udpchat.wire.numbers import Flag, PacketType
+from udpchat.wire.schema import Kind
 
 ROUNDS = 20
 RECORD_ROUNDS = 12
@@ -66,7 +68,7 @@ def record_packets(rng: Random) -> Iterator[tuple[int, bytes, bytes]]:
     """Type and body of a record, and a MSG that holds it alone, in plaintext."""
     for schema in readers.PROTOCOL.records:
         for _ in range(RECORD_ROUNDS):
-            body = packets.RECORDS[schema.name].build(random_values(rng, schema.fields))
+            body = RECORDS[schema.name].build(random_values(rng, schema.fields))
             header = {"record_length": len(body), "record_type": schema.number, "request_id": rng.getrandbits(32)}
             content = packets.RECORD_HEADER.build(header) + body
             clear = codec.encode_associated(
@@ -79,8 +81,41 @@ def test_every_field_of_every_record_is_what_the_other_readers_read(tmp_path: Pa
     made = list(record_packets(Random(5)))
     shown = trees(capture_of(tmp_path / "records.pcapng", [data for _, _, data in made]))
     for (number, body, _), tree in zip(made, shown, strict=True):
-        assert tree_record(tree) == readers.codec_record(number, body)
+        assert tree_record(tree) == as_shown(number, readers.codec_record(number, body))
         assert "udpchat.record.broken" not in tree
+
+
+SECRET = b"correct horse battery"
+
+
+def with_secret(number: int, name: str) -> bytes:
+    """A record whose one secret is SECRET."""
+    schema = readers.RECORD_BY_NUMBER[number]
+    values = random_values(Random(1), schema.fields)
+    kind = next(field.kind for field in schema.fields if field.name == name)
+    body: bytes = RECORDS[schema.name].build(values | {name: SECRET if kind is Kind.BLOB else SECRET.decode()})
+    header: bytes = packets.RECORD_HEADER.build({"record_length": len(body), "record_type": number, "request_id": 1})
+    return header + body
+
+
+def test_passwords_and_tickets_are_hidden_wherever_text_is_shown(tmp_path: Path) -> None:
+    secrets = [(each.number, name) for each in readers.PROTOCOL.records for name in sorted(secrets_of(each.number))]
+    assert {readers.RECORD_BY_NUMBER[number].name for number, _ in secrets} == {
+        *("JOIN", "ACCOUNT", "REGISTER", "LOGIN", "PASSWORD"),
+    }
+    offset, sent = 0, []
+    for at, (number, name) in enumerate(secrets):
+        content = with_secret(number, name)
+        clear = codec.encode_associated(PacketType.MSG, 0, bytes(8), at, Message(0, offset), len(content))
+        sent.append(clear + content + checksum_trailer(clear + content))
+        offset += len(content)
+    capture = capture_of(tmp_path / "secrets.pcapng", sent)
+    shown = tshark(capture, "-O", "udpchat") + tshark(capture)
+    assert shown.count("(hidden)") == len(secrets)
+    assert SECRET.decode() not in shown
+    for tree, (number, name) in zip(trees(capture), secrets, strict=True):
+        (field,) = tree[f"udpchat.record.{readers.RECORD_BY_NUMBER[number].name.lower()}.{name}"]
+        assert (field.show, field.value) == ("(hidden)", b"")
 
 
 def test_an_unknown_record_type_is_shown_as_one(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from random import Random
 import pytest
 
 from tests.captures.test_layers import damage, damage_packet
-from tests.wire.examples import PACKETS, RECORDS, built_packet
+from tests.wire.examples import PACKETS, built_packet
+from tests.wire.record_examples import RECORDS
 from tests.wireshark.tshark import CLIENT, SERVER, Seen, capture_of, rows, trees, trouble, tshark, write_capture
 from udpchat.crypto.plain import checksum_trailer
 from udpchat.wire import codec, records

@@ -13,6 +13,7 @@ from udpchat.crypto.plain import checksum_trailer
 from udpchat.wire import codec, records
 from udpchat.wire.codec import Ack, Body, Close, Cookie, Data, Hello, Message, Params, Ping, Probe, Reply, Version
 from udpchat.wire.numbers import Flag, PacketType
+from udpchat.wire.record_types import RECORD_CLASSES
 from udpchat.wire.records import Record
 
 ID = bytes(8)
@@ -62,21 +63,68 @@ PACKETS = [
     (packet(PacketType.CLOSE, 38, Close(999, "")), "→ CLOSE  #38 code 999"),
 ]
 
+NEWEST = 2**53 - 1
+
 RECORDS: list[tuple[Record, str]] = [
-    (records.Join(bytes(32), bytes(64), bytes(16), 1, "alice", "udpchat 1"), "JOIN alice"),
-    (records.Welcome(1, 2, 3, b"", "alice", "lobby"), "WELCOME alice to lobby, 2 present"),
+    (records.Join(bytes(32), bytes(64), bytes(16), 1, 0, 0, b"", "alice", "udpchat 1"), "JOIN alice"),
+    (
+        records.Join(bytes(32), bytes(64), bytes(16), 1, 3, NEWEST, b"ticket", "alice", "udpchat 1"),
+        f"JOIN alice, for one command, will wait, has seen {NEWEST}, with a ticket",
+    ),
+    (records.Welcome(1, 2, 3, 4, 5, b"", "alice", "lobby"), "WELCOME alice to lobby, 2 present"),
     (records.Refused(33, "taken"), "REFUSED NICK_IN_USE: taken"),
     (records.Unsupported(7), "UNSUPPORTED LINE"),
     (records.Say(bytes(16), "lobby", "hello"), "SAY in lobby: hello"),
-    (records.Said(bytes(16), 12, 0), "SAID as line 12"),
+    (records.Said(bytes(16), 12, 0, 0), "SAID as line 12"),
+    (records.Said(bytes(16), 12, 0, 1), "SAID as line 12, waits for its recipient"),
     (records.Line(12, 0, "lobby", "alice", "two\nlines"), "LINE alice: two␊lines"),
+    (records.Line(12, 0, "tea", "alice", "green"), "LINE alice in tea: green"),
     (records.Tell(bytes(16), "bob", "psst"), "TELL to bob: psst"),
     (records.Private(5, 6, "alice", "bob", "psst"), "PRIVATE alice to bob: psst"),
-    (records.Presence(1, 3, "zoë"), "PRESENCE zoë joined, 3 present"),
-    (records.Users(), "USERS"),
-    (records.User(1, "bob"), "USER bob"),
+    (records.Presence(1, 3, 1, "zoë", "", ""), "PRESENCE zoë joined, 3 present"),
+    (records.Presence(1, 3, 17, "al1ce", "", "alice"), "PRESENCE al1ce joined, 3 present, looks like alice"),
+    (records.Presence(4, 3, 1, "zoë", "", "spam"), "PRESENCE zoë kicked, 3 present: spam"),
+    (records.Presence(8, 2, 1, "zoë", "tea", ""), "PRESENCE zoë entered tea, 2 present"),
+    (records.Presence(99, 2, 1, "zoë", "", ""), "PRESENCE zoë change 99, 2 present"),
+    (records.Users(0, ""), "USERS present"),
+    (records.Users(1, "tea"), "USERS accounts in tea"),
+    (records.User(1, 2, 1, "bob", ""), "USER bob"),
+    (records.User(1, 2, 3, "bob", "lunch"), "USER bob, away: lunch"),
     (records.Finished(4), "FINISHED 4 records"),
     (records.Notice(1, "back at noon"), "NOTICE back at noon"),
+    (records.Queued(3, 100), "QUEUED place 3, there are 100 seats"),
+    (records.Register("bob", "correct horse"), "REGISTER bob"),
+    (records.Login("bob", "correct horse"), "LOGIN bob"),
+    (records.Password("correct horse", "battery"), "PASSWORD"),
+    (records.Account(2, 5, b"ticket", "bob"), "ACCOUNT bob logged in"),
+    (records.ListRooms(), "LIST_ROOMS"),
+    (records.Room(1, 2, 3, "tea", "bob", "green"), "ROOM tea, 2 present: green"),
+    (records.CreateRoom("tea", ""), "CREATE_ROOM tea"),
+    (records.EnterRoom("tea"), "ENTER_ROOM tea"),
+    (records.LeaveRoom("tea"), "LEAVE_ROOM tea"),
+    (records.SetTopic("tea", "black"), "SET_TOPIC of tea: black"),
+    (records.Seen(7), "SEEN up to 7"),
+    (records.Read(7, "bob"), "READ of bob up to 7"),
+    (records.Receipt(1, 7, "tea", ""), "RECEIPT delivered to all in tea, up to 7"),
+    (records.Receipt(2, 7, "", "bob"), "RECEIPT read by bob, up to 7"),
+    (records.Away("lunch"), "AWAY lunch"),
+    (records.Away(""), "AWAY back"),
+    (
+        records.History(
+            room="tea",
+            nick="",
+            sender="bob",
+            recipient="",
+            words="吃饭",
+            sent_from=0,
+            sent_until=0,
+            before=9,
+            after=0,
+            limit=50,
+        ),
+        'HISTORY 50 at most, in tea, from bob, of "吃饭", before 9',
+    ),
+    (records.Done(), "DONE"),
     (records.Open(bytes(16), 2 * MIB, "a b.txt"), 'OPEN "a b.txt", 2 MiB'),
     (records.Opened(3, 100, ()), "OPENED transfer 3, room up to 100"),
     (records.Credit(3, 200), "CREDIT transfer 3, room up to 200"),
@@ -89,9 +137,18 @@ RECORDS: list[tuple[Record, str]] = [
     (records.Fetch(MD5, "", ()), f"FETCH file {MD5.hex()}"),
     (records.Offer(4, bytes(16), 10, MD5, "a.txt"), 'OFFER transfer 4, "a.txt", 10 bytes'),
     (records.Received(4, MD5), f"RECEIVED transfer 4, MD5 {MD5.hex()}"),
-    (records.Shared(bytes(16), 10, MD5, "bob", "a.txt"), 'SHARED "a.txt", 10 bytes, of bob'),
+    (
+        records.Shared(
+            sequence=7, sent_at=8, room="tea", file_id=bytes(16), size=10, md5=MD5, owner="bob", file_name="a.txt"
+        ),
+        'SHARED "a.txt", 10 bytes, of bob in tea',
+    ),
     (records.Tune(8, "go-back-n", "fixed"), "TUNE go-back-n, window 8, fixed"),
     (records.Tuned(0, "stop-and-wait", "bbr"), "TUNED stop-and-wait, bbr"),
+    (records.Administer(2, "10.0.0.9", "spam"), "ADMINISTER ban 10.0.0.9: spam"),
+    (records.Administer(4, "", ""), "ADMINISTER list bans"),
+    (records.Ban(1, "bob", "alice", "spam"), "BAN bob by alice: spam"),
+    (records.Slowed(250_000), "SLOWED the next line in 250.0 ms"),
 ]
 
 
@@ -101,6 +158,10 @@ def test_a_packet_has_a_line_that_a_person_understands(tmp_path: Path, *, analyz
     lines = infos(capture, analyze=analyze)
     for line, (_, expected) in zip(lines, PACKETS, strict=True):
         assert line == expected or (analyze and line.endswith(expected[2:]) and line.startswith(f"{expected[0]} ["))
+
+
+def test_every_record_type_has_such_a_line() -> None:
+    assert {type(record) for record, _ in RECORDS} == set(RECORD_CLASSES.values())
 
 
 def test_a_record_has_a_line_that_a_person_understands(tmp_path: Path) -> None:
@@ -114,7 +175,7 @@ def test_a_record_has_a_line_that_a_person_understands(tmp_path: Path) -> None:
 
 
 def test_many_records_in_one_packet_share_its_line(tmp_path: Path) -> None:
-    content = b"".join(records.encode_record(records.User(1, f"user{number}")) for number in range(9))
+    content = b"".join(records.encode_record(records.User(1, 2, 1, f"user{number}", "")) for number in range(9))
     sent = plaintext(PacketType.MSG, 0, Message(1, 0), content)
     (line,) = infos(capture_of(tmp_path / "users.pcapng", [sent]))
     assert line == "→ MSG  #0 channel 1: USER user0 | USER user1 | USER user2 | USER user3 | 5 more records"

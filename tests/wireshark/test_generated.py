@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.wireshark.reading import scope_of
+from tests.wireshark.reading import scope_of, secrets_of
 from tests.wireshark.tshark import known_fields
 from udpchat.wire.schema import Field, Kind, protocol_schema
 from udpchat.wireshark.generate import DISSECTOR_PATH, PARTS_FOLDER, dissector_source
 from udpchat.wireshark.lua_tables import lua_string, title
 
 PROTOCOL = protocol_schema()
+SECRETS = {
+    f"udpchat.record.{record.name.lower()}.{name}" for record in PROTOCOL.records for name in secrets_of(record.number)
+}
 TYPES = {1: "FT_UINT8", 2: "FT_UINT16", 4: "FT_UINT32", 8: "FT_UINT64"}
 
 
@@ -57,7 +60,8 @@ def test_every_field_of_the_declaration_can_be_filtered_with_its_type_and_toolti
         if field.kind in (Kind.UINT, Kind.ENUM, Kind.FLAGS):
             assert kind == TYPES[field.size or 0]
         else:
-            assert kind == ("FT_STRING" if field.kind is Kind.STRING else "FT_BYTES")
+            is_text = field.kind is Kind.STRING or name in SECRETS
+            assert kind == ("FT_STRING" if is_text else "FT_BYTES")
         assert tooltip == field.doc.partition("[")[0].strip()
         if field.kind is Kind.FLAGS:
             assert {f"{name}.{label.lower()}" for _, label in field.names} <= set(declared)

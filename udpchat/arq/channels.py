@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from operator import itemgetter
 from typing import Final
 
 from udpchat.arq.ranges import RangeSet
@@ -9,29 +11,40 @@ from udpchat.config import CHANNEL_WINDOW
 from udpchat.errors import ErrorCode, ProtocolViolationError, UsageError
 
 MAX_PIECES: Final = 256  # separate stretches of a channel that wait for an earlier byte
+SMALL: Final = 512  # bytes; pieces to be sent that are smaller together become one: each takes 100 besides
+END: Final = itemgetter(0)  # of a piece
+NOTHING: Final = RangeSet()  # what most channels have lost: one for all of them, never added to
 
 
 class SendChannel:
-    """The sending end: keeps bytes until they are acknowledged.
+    """The sending end: keeps bytes until they are acknowledged, as they were written: what goes to 5,000 is there once.
 
     window: new bytes are sent only so far beyond the lowest unacknowledged one. How much may be written is the caller's
     to limit, by `queued`.
     """
 
-    __slots__ = ("_acked", "_base", "_buffer", "_lost", "_next", "_window")
+    __slots__ = ("_acked", "_base", "_end", "_lost", "_next", "_pieces", "_window")
 
     def __init__(self, window: int = CHANNEL_WINDOW) -> None:
         self._window = window
-        self._buffer = bytearray()  # cutting its front is cheap: CPython moves its start instead of the bytes
-        self._base = 0  # offset of the buffer's first byte, the lowest unacknowledged one
+        self._pieces: list[tuple[int, bytes]] = []  # what was written, with the offset at which it ends
+        self._end = 0  # of them all
+        self._base = 0  # offset of the lowest unacknowledged byte, in the first piece
         self._next = 0  # offset of the first byte that was never sent
-        self._acked = RangeSet()  # above the base
-        self._lost = RangeSet()  # to be sent again
+        self._acked = NOTHING  # above the base
+        self._lost = NOTHING  # to be sent again
 
     def write(self, data: bytes) -> int:
         """Queue data; the offset at which it ends: once `acknowledged` reaches it, the peer has all of it."""
-        self._buffer += data
-        return self._base + len(self._buffer)
+        if not data:
+            return self._end
+        pieces = self._pieces
+        self._end += len(data)
+        if pieces and len(pieces[-1][1]) + len(data) <= SMALL:
+            pieces[-1] = (self._end, pieces[-1][1] + data)
+        else:
+            pieces.append((self._end, data))
+        return self._end
 
     @property
     def acknowledged(self) -> int:
@@ -41,12 +54,12 @@ class SendChannel:
     @property
     def queued(self) -> int:
         """Bytes written and not yet acknowledged."""
-        return len(self._buffer) - self._acked.total
+        return self._end - self._base - self._acked.total
 
     @property
     def has_work(self) -> bool:
         """Whether there is something to send now."""
-        return bool(self._lost) or self._next < self._sendable()
+        return self._base < self._end and (self._next < self._sendable() or bool(self._lost))
 
     def next_fragment(self, max_size: int) -> tuple[int, bytes, bool] | None:
         """What to send next, lost bytes first: offset, at most max_size bytes, and whether they were sent before."""
@@ -63,32 +76,60 @@ class SendChannel:
             if start >= stop:
                 return None
             self._next = stop
-        return start, bytes(self._buffer[start - self._base : stop - self._base]), again
+        return start, self._read(start, stop), again
+
+    def next_whole(self, max_size: int) -> tuple[int, bytes] | None:
+        """What `next_fragment` tells, when that is all there is to send and was not sent before; else None, unsent."""
+        start, stop = self._next, self._sendable()
+        if not start < stop <= start + max_size or self._lost:
+            return None
+        self._next = stop
+        return start, self._read(start, stop)
 
     def peek(self, offset: int, length: int) -> bytes:
         """Bytes that were sent, for a packet that repeats them; empty when any of them is acknowledged and gone."""
-        start = offset - self._base
-        return bytes(self._buffer[start : start + length]) if start >= 0 else b""
+        return self._read(offset, min(offset + length, self._end)) if offset >= self._base else b""
 
     def _sendable(self) -> int:
-        return self._base + min(len(self._buffer), self._window)
+        return min(self._end, self._base + self._window)
+
+    def _read(self, start: int, stop: int) -> bytes:
+        pieces, found = self._pieces, []
+        at = bisect_right(pieces, start, key=END)
+        while start < stop:
+            end, data = pieces[at]
+            begin = end - len(data)
+            found.append(data[start - begin : stop - begin])
+            start, at = end, at + 1
+        return b"".join(found)
+
+    def _forget(self, upto: int) -> None:
+        """Nobody will ask for bytes below this any more."""
+        self._base = upto
+        if upto == self._end:
+            self._pieces.clear()
+        else:
+            del self._pieces[: bisect_right(self._pieces, upto, key=END)]
 
     def on_acked(self, offset: int, length: int) -> None:
         """The peer has these bytes."""
         start, stop = self._sent_part(offset, length)
         if start >= stop:
             return
+        if start == self._base and not (self._acked or self._lost):  # in order, as nearly all: no set is needed
+            self._forget(stop)
+            return
+        self._acked = self._acked or RangeSet()
         self._acked.add(start, stop)
         if self._lost:
             self._lost.remove(start, stop)
         if self._acked.first == self._base:
-            _, stop = self._acked.pop_first()
-            del self._buffer[: stop - self._base]
-            self._base = stop
+            self._forget(self._acked.pop_first()[1])
 
     def on_lost(self, offset: int, length: int) -> None:
         """A packet with these bytes was lost: they are sent again, but for those that are acknowledged already."""
         start, stop = self._sent_part(offset, length)
+        self._lost = self._lost or RangeSet()
         for left, right in self._acked.missing(start, stop):
             self._lost.add(left, right)
 
@@ -98,17 +139,48 @@ class SendChannel:
         return max(offset, self._base), offset + length
 
 
+class _Early:
+    """Fragments that arrived before their turn. held: where they lie; pieces, tails: the bytes, by begin and by end."""
+
+    __slots__ = ("held", "pieces", "tails")
+
+    def __init__(self) -> None:
+        self.held = RangeSet()
+        self.pieces: dict[int, bytearray] = {}
+        self.tails: dict[int, bytearray] = {}
+
+    def hold(self, start: int, data: bytes | memoryview) -> None:
+        """Keep bytes, none of which are here yet."""
+        stop = start + len(data)
+        self.held.add(start, stop)
+        piece = self.tails.pop(start, None)
+        if piece is None:
+            self.pieces[start] = piece = bytearray(data)
+        else:
+            piece += data
+        self.tails[stop] = piece
+
+    def take(self, start: int) -> bytes:
+        """The bytes that run on from here; they are the first that are here."""
+        found, at = [], start
+        while (piece := self.pieces.pop(at, None)) is not None:
+            at += len(piece)
+            del self.tails[at]
+            found.append(piece)
+        if found:
+            self.held.drop_first()
+        return b"".join(found)
+
+
 class ReceiveChannel:
     """The receiving end: puts fragments in order. Holds at most `window` bytes, in at most `MAX_PIECES` pieces."""
 
-    __slots__ = ("_held", "_next", "_pieces", "_tails", "_window")
+    __slots__ = ("_early", "_next", "_window")
 
     def __init__(self, window: int = CHANNEL_WINDOW) -> None:
         self._window = window
         self._next = 0  # offset of the first byte that did not arrive
-        self._held = RangeSet()  # what arrived beyond it
-        self._pieces: dict[int, bytearray] = {}  # the same bytes, by the offset of their first
-        self._tails: dict[int, bytearray] = {}  # the same pieces, by the offset at which they end
+        self._early: _Early | None = None  # what arrived beyond it; most channels never have that
 
     @property
     def next_offset(self) -> int:
@@ -124,34 +196,19 @@ class ReceiveChannel:
         stop = offset + len(data)
         if stop > self._next + self._window:
             raise ProtocolViolationError(ErrorCode.FLOW_CONTROL, f"channel byte {stop} is beyond the window")
-        if offset == self._next and not self._pieces:
+        early = self._early
+        if offset == self._next and early is None:
             self._next = stop
             return bytes(data)
-        gaps = list(self._held.missing(max(offset, self._next), stop))
+        early = early or _Early()
+        gaps = list(early.held.missing(max(offset, self._next), stop))
         if offset > self._next:
-            added = sum(1 for start, _ in gaps if start not in self._tails)
-            if len(self._pieces) + added > MAX_PIECES:
+            added = sum(1 for start, _ in gaps if start not in early.tails)
+            if len(early.pieces) + added > MAX_PIECES:
                 return None
         for start, end in gaps:
-            self._hold(start, data[start - offset : end - offset])
-        return self._in_order()
-
-    def _hold(self, start: int, data: bytes | memoryview) -> None:
-        stop = start + len(data)
-        self._held.add(start, stop)
-        piece = self._tails.pop(start, None)
-        if piece is None:
-            self._pieces[start] = piece = bytearray(data)
-        else:
-            piece += data
-        self._tails[stop] = piece
-
-    def _in_order(self) -> bytes:
-        found = []
-        while (piece := self._pieces.pop(self._next, None)) is not None:
-            self._next += len(piece)
-            del self._tails[self._next]
-            found.append(piece)
-        if found:
-            self._held.drop_first()
-        return b"".join(found)
+            early.hold(start, data[start - offset : end - offset])
+        ready = early.take(self._next)
+        self._next += len(ready)
+        self._early = early if early.pieces else None
+        return ready

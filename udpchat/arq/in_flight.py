@@ -134,6 +134,13 @@ class InFlight:
         self.bytes_in_flight -= sum(run.total_size for run in taken if run.kind is not Kind.PROBE)
         return taken
 
+    def take_oldest(self) -> SentRun:
+        """Remove and return the run with the lowest packet numbers; there is one, and it is no path MTU probe."""
+        del self._firsts[0]
+        run = self._runs.pop(0)
+        self.bytes_in_flight -= run.total_size
+        return run
+
     def take_all(self) -> list[SentRun]:
         """Remove and return everything."""
         timed = self.take_timed()

@@ -77,6 +77,12 @@ class PathMtu:
         self._in_flight = True
         return self._size
 
+    def is_resting(self, now: int) -> bool:
+        """`next_probe` has nothing to tell now, and would change nothing."""
+        if self._in_flight:
+            return True
+        return not self._size and (self._datagram_size >= self._ceiling or now < (self._raise_at or 0))
+
     def next_timeout(self) -> int | None:
         """When `next_probe` starts the next search; None while one runs, or when there is nothing left to find."""
         return self._raise_at

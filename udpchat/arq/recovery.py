@@ -69,6 +69,22 @@ class Recovery:
     After `on_timeout` the attribute `probes_due` says how many packets must be sent although the window is full.
     """
 
+    __slots__ = (
+        "_backoff",
+        "_clock",
+        "_data_stop",
+        "_largest_acked",
+        "_limited_until",
+        "_reordering",
+        "controller",
+        "counters",
+        "in_flight",
+        "numbers",
+        "pacer",
+        "probes_due",
+        "rtt",
+    )
+
     def __init__(self, controller: CongestionController, numbers: PacketNumbers, datagram_size: int, now: int) -> None:
         self.controller = controller
         self.numbers = numbers
@@ -82,6 +98,7 @@ class Recovery:
         self._backoff = 0
         self._clock = (0, 0)  # receiver's clock: (as sent, unwrapped)
         self._limited_until = -1  # packets up to this one went out when there was nothing more to send
+        self._data_stop = 0  # one past the newest packet with file bytes
 
     @property
     def packet_threshold(self) -> int:
@@ -96,10 +113,12 @@ class Recovery:
 
     def on_sent(self, run: SentRun, now: int) -> None:
         """Remember packets that must be acknowledged."""
-        size = run.total_size
+        size = run.last_size if run.count == 1 else run.total_size
         run.app_limited = self._largest_acked < self._limited_until
         self.counters.sent_packets += run.count
         self.counters.sent_bytes += size
+        if run.kind is Kind.DATA:
+            self._data_stop = run.stop
         if run.kind is not Kind.PROBE:
             self.controller.on_sent(size, self.in_flight.bytes_in_flight, now)
             self.pacer.set_rate(self.controller.pacing_rate, now)
@@ -162,6 +181,45 @@ class Recovery:
             self.controller.on_loss(0, counted_lost[-1].sent_at, now, persistent=True)
         self.pacer.set_rate(self.controller.pacing_rate, now)
         return Outcome(acked, lost)
+
+    def lone_message(self, start: int, stop: int) -> SentRun | None:
+        """The packet that an ACK of the numbers from start up to stop settles alone, when it is one of a few messages.
+
+        That is: the oldest in flight and the largest acknowledged, so that nothing is found lost; nothing that was
+        declared lost is among them; no file bytes are in flight, and less than half of the window is used, so that the
+        ACK tells an RTT and nothing about the rate. None otherwise: then it takes `on_ack`.
+        """
+        in_flight = self.in_flight
+        run = in_flight.oldest()
+        if (
+            run is None
+            or run.first != stop - 1
+            or run.first < start
+            or run.kind is not Kind.MESSAGE
+            or run.count != 1
+            or run.first < self._data_stop
+            or run.first <= self._largest_acked
+            or in_flight.timed is not None
+            or 2 * in_flight.bytes_in_flight >= self.controller.congestion_window
+            or self.numbers.skipped_in(start, stop)
+            or not self._reordering.none_from(start)
+        ):
+            return None
+        return run
+
+    def on_lone_ack(self, arrival: int, ack_delay: int, now: int) -> None:
+        """Take in the ACK of the packet that `lone_message` gave, as `on_ack` would; no rate is learned from it."""
+        run, counters = self.in_flight.take_oldest(), self.counters
+        counters.received_acks += 1
+        counters.acked_bytes += run.last_size
+        latest_rtt = max(1, now - run.sent_at)
+        self.rtt.add_sample(latest_rtt, min(ack_delay, MAX_ACK_DELAY))
+        self._largest_acked = run.first
+        self._backoff = self.in_flight.waits = 0
+        self.probes_due = 0
+        self._unwrap(arrival)
+        self.controller.on_message_ack(run.sent_at, latest_rtt, self.rtt.smoothed_rtt, now)
+        self.pacer.set_rate(self.controller.pacing_rate, now)
 
     def _check(self, ack: AckReport) -> None:
         if ack.largest >= self.numbers.next_number:
@@ -227,7 +285,8 @@ class Recovery:
         span = lost[-1].sent_at - lost[0].sent_at
         return unbroken and span > PERSISTENT_CONGESTION * self.rtt.probe_timeout(MAX_ACK_DELAY)
 
-    def _loss_deadline(self) -> int | None:
+    def loss_deadline(self) -> int | None:
+        """When the oldest packet is lost, if one that was sent later is acknowledged and no more of them are."""
         oldest = self.in_flight.oldest()
         if oldest is None or oldest.first >= self._largest_acked:
             return None
@@ -249,6 +308,8 @@ class Recovery:
 
     def next_timeout(self) -> int | None:
         """When `on_timeout` is to be called."""
+        if not self.in_flight:
+            return None
         deadline = self._next_shared_timeout()
         if (timed := self.in_flight.timed) is None:
             return deadline
@@ -257,7 +318,7 @@ class Recovery:
 
     def _next_shared_timeout(self) -> int | None:
         """The timer of all packets that have none of their own."""
-        if (deadline := self._loss_deadline()) is not None:
+        if (deadline := self.loss_deadline()) is not None:
             return deadline
         newest = self.in_flight.newest()
         if newest is None or self.probes_due:
@@ -273,7 +334,7 @@ class Recovery:
             self._remember_lost(lost)
             self._on_timer_loss(lost, now)
             return Outcome(lost=lost)
-        if (deadline := self._loss_deadline()) is not None:
+        if (deadline := self.loss_deadline()) is not None:
             if now < deadline:
                 return Outcome()
             lost = self._find_lost(now)

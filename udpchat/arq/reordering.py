@@ -15,6 +15,8 @@ class Reordering:
     threshold: packets sent later whose arrival makes an earlier one lost; it widens with the reordering that is seen.
     """
 
+    __slots__ = ("_lost", "_timed", "threshold")
+
     def __init__(self) -> None:
         self.threshold = PACKET_THRESHOLD
         self._lost = InFlight()
@@ -31,6 +33,11 @@ class Reordering:
             del self._timed[next(iter(self._timed))]
         while len(self._lost) > RUNS_KEPT and (oldest := self._lost.oldest()) is not None:
             self._lost.take(oldest.first, oldest.stop)
+
+    def none_from(self, start: int) -> bool:
+        """Nothing that was declared lost has this packet number or a higher one."""
+        newest = self._lost.newest()
+        return (newest is None or newest.stop <= start) and not self._timed
 
     def take_late(self, start: int, stop: int, largest_acked: int) -> list[SentRun]:
         """Packets numbered start to stop - 1 were acknowledged: those of them that had been declared lost."""

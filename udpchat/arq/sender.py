@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 
 from udpchat.arq.ranges import RangeSet
@@ -150,7 +149,7 @@ class TransferScheduler:
 
     def __init__(self) -> None:
         self._transfers: dict[int, SendTransfer] = {}
-        self._round: deque[_Turn] = deque()
+        self._round: list[_Turn] = []  # whose turn it is first
 
     def add(self, transfer: SendTransfer) -> None:
         """Let a transfer take part."""
@@ -162,7 +161,7 @@ class TransferScheduler:
     def remove(self, transfer_id: int) -> None:
         """Forget a transfer; one that is not there is forgotten already."""
         if self._transfers.pop(transfer_id, None) is not None:
-            self._round = deque(turn for turn in self._round if turn.transfer.transfer_id != transfer_id)
+            self._round = [turn for turn in self._round if turn.transfer.transfer_id != transfer_id]
 
     def find(self, transfer_id: int) -> SendTransfer | None:
         """The transfer with this id."""
@@ -188,12 +187,12 @@ class TransferScheduler:
             run = turn.transfer.next_run(chunk_size, max_chunks)
             if run is None:
                 turn.credit = 0  # who has nothing to send saves nothing up
-                turns.rotate(-1)
+                turns.append(turns.pop(0))
                 continue
             if turn.credit <= 0:
                 turn.credit += quantum
             turn.credit -= run[1]
             if turn.credit <= 0:
-                turns.rotate(-1)
+                turns.append(turns.pop(0))
             return turn.transfer, *run
         return None

@@ -81,7 +81,7 @@ class Keyring:
         body = bytearray(len(sealed) - hot.TRAILER_SIZE)
         for place, key in enumerate(keys):
             try:
-                key.decrypt_into(key.nonce(packet_number), sealed, associated, body)
+                key.cipher.decrypt_into(key.nonce(packet_number), sealed, associated, body)
             except InvalidTag:
                 continue
             if place:

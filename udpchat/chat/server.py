@@ -1,88 +1,92 @@
-"""The room, as the server keeps it: who joins, what is said, who hears it."""
+"""Chat, as the server sees it: hands what connections say to the part that it is for, and keeps the parts' time."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections import deque
 from collections.abc import Callable
 
-from udpchat.chat.events import LineSaid, NoticeGiven, PrivateSaid, UserChanged
-from udpchat.chat.text import nick_fault, text_fault
-from udpchat.config import JOIN_TIMEOUT, LOBBY, Config
-from udpchat.crypto.identity import verify
-from udpchat.errors import ErrorCode
+from udpchat.chat.accounts import Accounts
+from udpchat.chat.administration import Administration
+from udpchat.chat.delivery import Delivery
+from udpchat.chat.hall import Hall, Seat
+from udpchat.chat.history import HistoryDesk
+from udpchat.chat.names import normal, not_there
+from udpchat.chat.pace import Pace
+from udpchat.chat.ports import Attachment, Stored
+from udpchat.chat.presence import Presence
+from udpchat.chat.reception import Reception
+from udpchat.chat.retention import Retention
+from udpchat.chat.rooms import Rooms
+from udpchat.chat.talking import Talking
+from udpchat.config import LOBBY, Config
+from udpchat.errors import ErrorCode, StorageError
 from udpchat.protocol.datagrams import Address
 from udpchat.protocol.events import ConnectionClosed, ConnectionEvent, ConnectionOpened, RecordReceived
-from udpchat.protocol.handshake import FEATURES
 from udpchat.protocol.members import Session
-from udpchat.protocol.service import Desk
-from udpchat.wire.numbers import Change
+from udpchat.protocol.service import Desk, TimedService
 from udpchat.wire.records import (
-    Finished,
+    Administer,
+    Away,
+    CreateRoom,
+    EnterRoom,
+    History,
     Join,
-    Line,
-    Notice,
-    Presence,
-    Private,
-    Said,
+    LeaveRoom,
+    ListRooms,
+    Login,
+    Password,
+    Read,
+    Register,
     Say,
+    Seen,
+    SetTopic,
     Tell,
-    User,
     Users,
-    Welcome,
 )
-
-LEAVING: dict[int, Change] = {  # what the others are told, by why the connection ended
-    ErrorCode.NO_ERROR: Change.LEFT,
-    ErrorCode.KICKED: Change.KICKED,
-    ErrorCode.TAKEN_OVER: Change.LEFT,
-}
-
 
 TokenMaker = Callable[[Address, int], bytes]  # address, now -> an address token
 
 
 class ChatServer:
-    """Membership and one room. Lines are in memory: the database of a later version will hold them.
+    """The chat of a server. administration: the verbs of its own terminal. wall_offset: wall clock minus `now` [us]."""
 
-    wall_offset: wall clock minus `now` [us].
-    """
+    handles: frozenset[type] = frozenset(
+        {Join, Register, Login, Password, Say, Tell, Seen, Read, Users, Away, History, Administer}
+        | {ListRooms, CreateRoom, EnterRoom, LeaveRoom, SetTopic}
+    )
 
-    handles: frozenset[type] = frozenset({Join, Say, Tell, Users})
+    def __init__(
+        self,
+        desk: Desk,
+        config: Config,
+        make_token: TokenMaker,
+        random_bytes: Callable[[int], bytes],
+        wall_offset: int = 0,
+    ) -> None:
+        self.hall = hall = Hall(desk, config, wall_offset)
+        self.presence = Presence(hall)
+        self.administration = Administration(hall, self.presence)
+        self._delivery = Delivery(hall)
+        self._talking = Talking(hall, self._delivery)
+        self._rooms = Rooms(hall, self.presence)
+        self._history = HistoryDesk(hall)
+        self.reception = Reception(hall, self.presence, self._delivery, make_token)
+        self._pace = Pace(hall)
+        self._accounts = Accounts(hall, self.reception, random_bytes)
+        parts = self._talking, self._delivery, self.reception, self.presence.news, Retention(hall)
+        self._timed: tuple[TimedService, ...] = parts
 
-    def __init__(self, desk: Desk, config: Config, make_token: TokenMaker, wall_offset: int = 0) -> None:
-        self._desk = desk
-        self._members = desk.members
-        self._config = config
-        self._make_token = make_token
-        self._wall_offset = wall_offset
-        self._sequence = 0
-        self._waiting: dict[bytes, tuple[int, bytes]] = {}  # by connection until it joins: opened at, handshake hash
-        self._lines: deque[LineSaid] = deque(maxlen=config.max_lines)
-        self._answered: dict[bytes, dict[bytes, Said]] = {}  # by key and client id, by message id
+    # -- time ----------------------------------------------------------------------------------------------------------
 
-    @property
-    def lines(self) -> tuple[LineSaid, ...]:
-        """The newest lines of the room."""
-        return tuple(self._lines)
+    def next_timeout(self) -> int | None:
+        """When a part has something to do."""
+        return min((at for part in self._timed if (at := part.next_timeout()) is not None), default=None)
 
-    # -- verbs of the administrator ------------------------------------------------------------------------------------
-
-    def announce(self, text: str, now: int) -> None:
-        """Tell everybody something. ValueError when it is no line."""
-        if (fault := text_fault(text)) is not None:
-            raise ValueError(fault)
-        notice = Notice(self._wall(now), text)
-        self._desk.broadcast(notice)
-        self._desk.tell(NoticeGiven(notice.sent_at, text))
-
-    def kick(self, nick: str) -> bool:
-        """End somebody's session; False when nobody has that nickname."""
-        session = self._members.find_nick(nick)
-        if session is None:
-            return False
-        self._close(session.connection_id, ErrorCode.KICKED, "the administrator ended your session")
-        return True
+    def handle_timeout(self, now: int) -> None:
+        """Let the parts act on their deadlines."""
+        for part in self._timed:
+            deadline = part.next_timeout()
+            if deadline is not None and deadline <= now:
+                part.handle_timeout(now)
 
     # -- what connections tell -----------------------------------------------------------------------------------------
 
@@ -90,143 +94,97 @@ class ChatServer:
         """A connection came or went."""
         match event:
             case ConnectionOpened(connection_id, _, _, handshake_hash):
-                self._cut_silent(now)
-                self._waiting[connection_id] = (now, handshake_hash)
+                self.reception.on_opened(connection_id, handshake_hash, now)
             case ConnectionClosed(connection_id, code, _, _):
-                self._waiting.pop(connection_id, None)
-                self._leave(connection_id, LEAVING.get(code, Change.LOST))
-
-    def _cut_silent(self, now: int) -> None:
-        """Close connections that had time enough to join; whoever comes next makes room."""
-        late = [key for key, (opened, _) in self._waiting.items() if now >= opened + JOIN_TIMEOUT]
-        for connection_id in late:
-            del self._waiting[connection_id]
-            self._close(connection_id, ErrorCode.NOT_JOINED, "you did not join in time")
+                self._talking.on_closed(connection_id)
+                self._accounts.on_closed(connection_id)
+                self.reception.on_closed(connection_id, code, now)
 
     def on_record(self, received: RecordReceived, now: int) -> None:
-        """A request; everything but JOIN needs a session."""
-        record = received.record
-        if isinstance(record, Join):
-            self._on_join(received, record, now)
+        """A request; all but those of who is coming in need a seat."""
+        match received.record:
+            case Join() as record:
+                self.reception.on_join(received, record, now)
+            case Register() | Login() if self._is_speaking(received.connection_id):
+                text = "some of your lines still wait, to be said as who you are now: try again when they are stored"
+                self.hall.refuse(received, ErrorCode.TRY_LATER, text)
+            case Register() as record:
+                self._accounts.on_register(received, record, now)
+            case Login() as record:
+                self._accounts.on_login(received, record, now)
+            case _:
+                seat = self.hall.find(received.connection_id)
+                if seat is None:
+                    self.hall.refuse(received, ErrorCode.NOT_JOINED, "join first")
+                else:
+                    self._on_request(received, seat, now)
+
+    def _is_speaking(self, connection_id: bytes) -> bool:
+        seat = self.hall.find(connection_id)
+        return seat is not None and self._talking.is_busy(seat)
+
+    def _on_request(self, received: RecordReceived, seat: Seat, now: int) -> None:
+        if not self._pace.takes(received, seat, now):
             return
-        session = self._members.find(received.connection_id)
-        if session is None:
-            self._desk.refuse(received, ErrorCode.NOT_JOINED, "join first")
-            return
-        match record:
-            case Say():
-                self._on_say(received, session, record, now)
-            case Tell():
-                self._on_tell(received, session, record, now)
+        match received.record:
+            case Seen(sequence):
+                self._delivery.on_seen(seat, sequence, now)
+                return  # a program says this, not a person
+            case Say() as record:
+                self._talking.on_say(received, seat, record, now)
+            case Tell() as record:
+                self._talking.on_tell(received, seat, record, now)
+            case Read() as record:
+                self._delivery.on_read(received, seat, record, now)
+            case Password() as record:
+                self._accounts.on_password(received, record, now)
             case Users():
-                self._on_users(received)
+                self.presence.on_users(received, seat)
+            case Away() as record:
+                self.presence.on_away(received, seat, record)
+            case History() as record:
+                self._history.on_history(received, seat, record, now)
+            case Administer() as record:
+                self.administration.on_administer(received, seat, record, now)
+            case _:
+                self._on_room_request(received, seat, now)
+        seat.last_seen = self.hall.wall(now)
 
-    # -- joining -------------------------------------------------------------------------------------------------------
+    def _on_room_request(self, received: RecordReceived, seat: Seat, now: int) -> None:
+        match received.record:
+            case ListRooms() as record:
+                self._rooms.on_list(received, seat, record, now)
+            case CreateRoom() as record:
+                self._rooms.on_create(received, seat, record, now)
+            case EnterRoom() as record:
+                self._rooms.on_enter(received, seat, record, now)
+            case LeaveRoom() as record:
+                self._rooms.on_leave(received, seat, record, now)
+            case SetTopic() as record:
+                self._rooms.on_topic(received, seat, record, now)
 
-    def _on_join(self, received: RecordReceived, join: Join, now: int) -> None:
-        connection_id = received.connection_id
-        _, handshake_hash = self._waiting.get(connection_id, (0, None))
-        if handshake_hash is None:
-            self._desk.refuse(received, ErrorCode.PROTOCOL_VIOLATION, "you have joined already")
-            return
-        if not verify(join.identity, join.signature, handshake_hash, join.client_id):
-            self._desk.refuse(received, ErrorCode.BAD_SIGNATURE, "the signature in JOIN does not fit its key")
-            return
-        nick = unicodedata.normalize("NFC", join.nick)
-        if (refusal := self._objection(join.identity, nick)) is not None:
-            self._desk.refuse(received, *refusal)
-            return
-        del self._waiting[connection_id]
-        if (former := self._members.find_identity(join.identity)) is not None:
-            self._leave(former.connection_id, Change.LEFT)
-            self._close(former.connection_id, ErrorCode.TAKEN_OVER, "your key has joined from elsewhere")
-        session = Session(connection_id, join.identity, join.client_id, nick, self._wall(now))
-        self._members.add(session)
-        self._remember(session.identity + session.client_id)
-        connection = self._desk.endpoint.find(connection_id)
-        address = connection.address if connection is not None else ("", 0)
-        welcome = Welcome(FEATURES, len(self._members), self._wall(now), self._make_token(address, now), nick, LOBBY)
-        self._desk.send(connection_id, welcome, received.request_id)
-        self._present(nick, Change.JOINED, but=connection_id, address=f"{address[0]} port {address[1]}")
+    # -- what the file service tells -----------------------------------------------------------------------------------
 
-    def _remember(self, client: bytes) -> None:
-        """Keep what a client was answered, also when it comes back after its connection was lost."""
-        self._answered[client] = self._answered.pop(client, {})
-        if len(self._answered) > 2 * self._config.max_users:
-            here = {session.identity + session.client_id for session in self._members}
-            del self._answered[next(known for known in self._answered if known not in here)]
+    def objection(self, session: Session, room: str) -> str | None:
+        """Why somebody cannot send files to a room; None when they can. room: empty for the lobby."""
+        seat = self.hall.find(session.connection_id)
+        return None if seat is None or self.hall.is_member(seat, normal(room) or LOBBY) else not_there(room)
 
-    def _objection(self, identity: bytes, nick: str) -> tuple[ErrorCode, str] | None:
-        if (fault := nick_fault(nick)) is not None:
-            return ErrorCode.NICK_NOT_ALLOWED, fault
-        former = self._members.find_identity(identity)
-        holder = self._members.find_nick(nick)
-        if holder is not None and holder is not former:
-            return ErrorCode.NICK_IN_USE, f"the nickname {nick} is in use: choose another"
-        if former is None and len(self._members) >= self._config.max_users:
-            return ErrorCode.SERVER_FULL, f"the server is full ({self._config.max_users} users): try again later"
-        return None
+    def share(
+        self,
+        session: Session,
+        room: str,
+        attachment: Attachment,
+        then: Callable[[StorageError | None], None],
+        *,
+        sent_at: int,
+    ) -> None:
+        """A file was stored: make it a message of a room. then: called when it is one, or could not be.
 
-    def _leave(self, connection_id: bytes, change: Change) -> None:
-        session = self._members.remove(connection_id)
-        if session is not None:
-            self._present(session.nick, change)
+        sent_at: wall clock [us].
+        """
 
-    def _present(self, nick: str, change: Change, *, but: bytes = b"", address: str = "") -> None:
-        count = len(self._members)
-        self._desk.broadcast(Presence(change, count, nick), but=but)
-        self._desk.tell(UserChanged(nick, change, count, address))
+        def on_stored(result: Stored | StorageError) -> None:
+            then(result if isinstance(result, StorageError) else None)
 
-    def _close(self, connection_id: bytes, code: ErrorCode, reason: str) -> None:
-        if (connection := self._desk.endpoint.find(connection_id)) is not None:
-            connection.close(code, reason)
-
-    # -- talking -------------------------------------------------------------------------------------------------------
-
-    def _on_say(self, received: RecordReceived, session: Session, say: Say, now: int) -> None:
-        if say.room and say.room != LOBBY:
-            self._desk.refuse(received, ErrorCode.UNKNOWN_ROOM, f"there is no room {say.room}")
-            return
-        said = self._take(received, session, say.message_id, say.text, now)
-        if said is not None:
-            line = LineSaid(said.sequence, said.sent_at, LOBBY, session.nick, say.text)
-            self._lines.append(line)
-            self._desk.broadcast(Line(line.sequence, line.sent_at, line.room, line.sender, line.text))
-            self._desk.tell(line)
-
-    def _on_tell(self, received: RecordReceived, session: Session, tell: Tell, now: int) -> None:
-        recipient = self._members.find_nick(tell.recipient)
-        if recipient is None and tell.message_id not in self._answered[session.identity + session.client_id]:
-            self._desk.refuse(received, ErrorCode.UNKNOWN_USER, f"nobody here is called {tell.recipient}")
-            return
-        said = self._take(received, session, tell.message_id, tell.text, now)
-        if said is not None and recipient is not None:
-            line = Private(said.sequence, said.sent_at, session.nick, recipient.nick, tell.text)
-            self._desk.send(recipient.connection_id, line)
-            if recipient is not session:
-                self._desk.send(session.connection_id, line)
-            self._desk.tell(PrivateSaid(said.sequence, said.sent_at, session.nick, recipient.nick, ""))
-
-    def _take(self, received: RecordReceived, session: Session, message_id: bytes, text: str, now: int) -> Said | None:
-        """Acknowledge a line; None when it was refused or is a repetition, which gets the first answer again."""
-        answered = self._answered[session.identity + session.client_id]
-        if (fault := text_fault(text)) is not None:
-            self._desk.refuse(received, ErrorCode.TEXT_NOT_ALLOWED, fault)
-            return None
-        said = answered.get(message_id)
-        if said is not None:
-            self._desk.send(session.connection_id, said, received.request_id)
-            return None
-        self._sequence += 1
-        said = answered[message_id] = Said(message_id, self._sequence, self._wall(now))
-        if len(answered) > self._config.max_remembered_messages:
-            del answered[next(iter(answered))]
-        self._desk.send(session.connection_id, said, received.request_id)
-        return said
-
-    def _on_users(self, received: RecordReceived) -> None:
-        users = [User(session.joined_at, session.nick) for session in self._members]
-        self._desk.send_list(received, (*users, Finished(len(users))))
-
-    def _wall(self, now: int) -> int:
-        return now + self._wall_offset
+        self._talking.share(session, attachment, on_stored, sent_at=sent_at, room=normal(room) or LOBBY)

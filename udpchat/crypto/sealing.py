@@ -63,7 +63,7 @@ class SealedProtection:
         self._send = Epoch(send_secret)
         self._previous: Epoch | None = None
         self._current = Epoch(receive_secret)
-        self._next = self._current.following()  # made beforehand, so that a forged phase bit costs no derivation
+        self._next: Epoch | None = None  # made when the phase bit first asks for it, and kept: a forger gets one
         self._epoch_start = 0  # packet number that brought the current key into use
         self._on_key = on_key
         self._sends_as: Direction = sends_as
@@ -113,7 +113,7 @@ class SealedProtection:
     def seal_into(self, packet_number: int, plaintext: Octets, associated: Octets, out: memoryview) -> None:
         """Write ciphertext and tag to out."""
         key = self._send.key
-        key.encrypt_into((key.iv_number ^ packet_number).to_bytes(12, "big"), plaintext, associated, out)
+        key.cipher.encrypt_into((key.iv_number ^ packet_number).to_bytes(12, "big"), plaintext, associated, out)
         self.packets_sealed += 1
 
     def open_into(
@@ -125,11 +125,11 @@ class SealedProtection:
             raise AuthenticationError("no key for this packet, or no tag in it")
         key = epoch.key
         try:
-            key.decrypt_into((key.iv_number ^ packet_number).to_bytes(12, "big"), sealed, associated, out)
+            key.cipher.decrypt_into((key.iv_number ^ packet_number).to_bytes(12, "big"), sealed, associated, out)
         except InvalidTag:
             raise AuthenticationError("tag does not fit") from None
         if epoch is self._next:
-            self._advance(packet_number)
+            self._advance(epoch, packet_number)
 
     def seal_burst(
         self,
@@ -144,7 +144,7 @@ class SealedProtection:
     ) -> None:
         """Seal count packets in place."""
         require_room(count, chunk_size, last_chunk_size, stride, clear_size)
-        encrypt_into, iv = self._send.key.encrypt_into, self._send.key.iv_number
+        encrypt_into, iv = self._send.key.cipher.encrypt_into, self._send.key.iv_number
         shape = burst_shape(count, stride, clear_size, chunk_size, last_chunk_size)
         numbers = range(first_packet_number, first_packet_number + count)
         for number, chunk, clear, sealed in zip(numbers, shape.chunks, shape.clear, shape.sealed, strict=True):
@@ -171,7 +171,7 @@ class SealedProtection:
             count, last_size = self._epoch_start - first_packet_number, stride  # here the next epoch starts
         overhead = clear_size + TRAILER_SIZE
         shape = burst_shape(count, stride, clear_size, stride - overhead if count > 1 else 0, last_size - overhead)
-        decrypt_into, iv = epoch.key.decrypt_into, epoch.key.iv_number
+        decrypt_into, iv = epoch.key.cipher.decrypt_into, epoch.key.iv_number
         numbers = range(first_packet_number, first_packet_number + count)
         opened = 0
         with suppress(InvalidTag):
@@ -179,16 +179,20 @@ class SealedProtection:
                 decrypt_into((iv ^ number).to_bytes(12, "big"), buffer[sealed], buffer[clear], out[chunk])
                 opened += 1
         if opened and epoch is self._next:
-            self._advance(first_packet_number)
+            self._advance(epoch, first_packet_number)
         return opened
 
     def _epoch_of(self, packet_number: int, key_phase: int) -> Epoch | None:
         if key_phase == self._current.phase:
             return self._current
-        return self._next if packet_number >= self._epoch_start else self._previous
+        if packet_number < self._epoch_start:
+            return self._previous
+        if self._next is None:  # not made beforehand: most connections end before that, and a key takes 2.6 kB
+            self._next = self._current.following()
+        return self._next
 
-    def _advance(self, packet_number: int) -> None:
-        self._previous, self._current, self._next = self._current, self._next, self._next.following()
+    def _advance(self, following: Epoch, packet_number: int) -> None:
+        self._previous, self._current, self._next = self._current, following, None
         self._epoch_start = packet_number
         self._report(self._current, "server" if self._sends_as == "client" else "client")
 

@@ -23,21 +23,19 @@ IV_SIZE: Final = 12
 class DirectionKey:
     """A key and an iv, ready for use.
 
-    encrypt_into, decrypt_into: of the library, (nonce, data, associated, out); bound once, for loops.
+    cipher: of the library; its encrypt_into and decrypt_into take (nonce, data, associated, out).
     iv_number: the iv as an integer; nonce = (iv_number ^ packet_number).to_bytes(12, "big").
     """
 
-    __slots__ = ("decrypt_into", "encrypt_into", "iv", "iv_number", "key")
+    __slots__ = ("cipher", "iv", "iv_number", "key")
 
     def __init__(self, key: bytes, iv: bytes) -> None:
         require_size("iv", iv, IV_SIZE)
         require_size("packet key", key, SECRET_SIZE)
-        cipher = ChaCha20Poly1305(key)
+        self.cipher: Final = ChaCha20Poly1305(key)
         self.key = key
         self.iv = iv
         self.iv_number: Final = int.from_bytes(iv, "big")
-        self.encrypt_into: Final = cipher.encrypt_into
-        self.decrypt_into: Final = cipher.decrypt_into
 
     def nonce(self, packet_number: int) -> bytes:
         """The 12 byte nonce of a packet."""

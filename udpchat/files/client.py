@@ -6,19 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from udpchat.errors import ErrorCode, RefusedError, StorageError, UsageError
-from udpchat.files.events import Downloaded, FileList, FileShared, Progress, TransferFailed, Uploaded
-from udpchat.files.receiving import Incoming
-from udpchat.protocol.connection import Connection
-from udpchat.protocol.events import (
-    ConnectionClosed,
-    ConnectionEvent,
-    ConnectionOpened,
-    DataReceived,
-    RecordReceived,
-    SourceFailed,
-    TransferSent,
-)
-from udpchat.protocol.ports import (
+from udpchat.files.events import Downloaded, FileList, Progress, TransferFailed, Uploaded
+from udpchat.files.ports import (
     AbortPart,
     CloseSource,
     CommitPart,
@@ -29,6 +18,17 @@ from udpchat.protocol.ports import (
     OpenLocal,
     PartCreated,
     PartFailed,
+)
+from udpchat.files.receiving import Incoming
+from udpchat.protocol.connection import Connection
+from udpchat.protocol.events import (
+    ConnectionClosed,
+    ConnectionEvent,
+    ConnectionOpened,
+    DataReceived,
+    RecordReceived,
+    SourceFailed,
+    TransferSent,
 )
 from udpchat.protocol.requests import Requests
 from udpchat.protocol.service import Desk, clip
@@ -45,7 +45,6 @@ from udpchat.wire.records import (
     Opened,
     Received,
     Record,
-    Shared,
 )
 
 MAX_LIST = 1_000_000  # files in an answer that is still incomplete
@@ -79,7 +78,7 @@ class Get:
 class FileClient:
     """One person's transfers. requests: shared by all services of the client."""
 
-    handles: frozenset[type] = frozenset({Opened, Committed, Credit, Cancel, File, Offer, Shared})
+    handles: frozenset[type] = frozenset({Opened, Committed, Credit, Cancel, File, Offer})
 
     def __init__(self, desk: Desk, requests: Requests, owner: bytes, random_bytes: Callable[[int], bytes]) -> None:
         self._desk = desk
@@ -94,8 +93,8 @@ class FileClient:
 
     # -- verbs ---------------------------------------------------------------------------------------------------------
 
-    def put(self, path: str, upload_id: bytes | None = None) -> int:
-        """Upload a file; answered by Progress and then Uploaded or TransferFailed.
+    def put(self, path: str, upload_id: bytes | None = None, room: str = "") -> int:
+        """Upload a file for a room, the lobby by default; answered by Progress and then Uploaded or TransferFailed.
 
         upload_id: of an earlier try of the same file, to go on where that ended.
         """
@@ -103,7 +102,7 @@ class FileClient:
         request_id = self._requests.start(self._on_refused)
         chosen = upload_id or self._random_bytes(16)
         self._opening[request_id] = path
-        self._desk.ask(OpenLocal(0, path), lambda result, _: self._on_local(request_id, chosen, result))
+        self._desk.ask(OpenLocal(0, path), lambda result, _: self._on_local(request_id, chosen, room, result))
         return request_id
 
     def get(self, file_name: str, folder: str = "", file_id: bytes = NO_FILE_ID) -> int:
@@ -143,7 +142,7 @@ class FileClient:
 
     # -- uploads -------------------------------------------------------------------------------------------------------
 
-    def _on_local(self, request_id: int, upload_id: bytes, result: LocalFile | StorageError) -> None:
+    def _on_local(self, request_id: int, upload_id: bytes, room: str, result: LocalFile | StorageError) -> None:
         if isinstance(result, StorageError):
             self._fail(request_id, result.code, result.text, tell_server=False)
             return
@@ -151,7 +150,7 @@ class FileClient:
             self._desk.ask(CloseSource(result.source))
             return
         self._puts[request_id] = Put(result, upload_id)
-        self._send(Open(upload_id, result.size, result.file_name), request_id)
+        self._send(Open(upload_id, result.size, result.file_name, room), request_id)
 
     def _on_opened(self, request_id: int, opened: Opened, now: int) -> None:
         put, connection = self._puts.get(request_id), self._connection()
@@ -286,6 +285,7 @@ class FileClient:
             case ConnectionOpened(connection_id, _, _, _):
                 self._connection_id = connection_id
             case ConnectionClosed(_, code, reason, _):
+                self._lists.clear()
                 for request_id in [*self._opening, *self._puts, *self._gets]:
                     if not self._is_committing(request_id):
                         self._fail(request_id, code, reason, tell_server=False)
@@ -309,9 +309,6 @@ class FileClient:
                 files = self._lists.get(request_id)
                 if files is not None and len(files) < MAX_LIST:
                     files.append(_entry(file))
-            case Shared(file_id, size, md5, owner, file_name):
-                entry = FileEntry(file_id, file_name, size, md5, 0, b"", owner)
-                self._desk.tell(FileShared(owner, entry, md5))
 
     def on_part_failed(self, failed: PartFailed, now: int) -> None:  # noqa: ARG002 - called by the host
         """The disk refused bytes of a download."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from udpchat.errors import ErrorCode, RefusedError, StorageError
 from udpchat.files.events import FileDelivered, TransferFailed
+from udpchat.files.ports import CloseSource, FileEntry, FindFile, OpenStored
 from udpchat.protocol.events import RecordReceived
 from udpchat.protocol.members import Session
-from udpchat.protocol.ports import CloseSource, FileEntry, FindFile, OpenStored, Source
+from udpchat.protocol.ports import Source
 from udpchat.protocol.service import Desk, clip
 from udpchat.wire.records import Cancel, Credit, Fetch, Offer, Received
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from udpchat.protocol.ports import FileEntry
+from udpchat.files.ports import FileEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from udpchat.arq.ranges import RangeSet
 from udpchat.errors import StorageError
+from udpchat.files.ports import PartSynced, SyncPart, WritePart
 from udpchat.protocol.events import DataReceived
-from udpchat.protocol.ports import PartSynced, SyncPart, WritePart
 from udpchat.protocol.service import Desk
 from udpchat.wire.records import Credit
 

@@ -8,23 +8,23 @@ from itertools import chain
 from udpchat.config import Config
 from udpchat.errors import ErrorCode, StorageError
 from udpchat.files.downloads import Downloads
+from udpchat.files.ports import FileEntry, PartFailed
+from udpchat.files.ports import ListFiles as ListStored
 from udpchat.files.tuning import on_tune
-from udpchat.files.uploads import Uploads
+from udpchat.files.uploads import Announcer, Uploads
 from udpchat.protocol.events import ConnectionClosed, ConnectionEvent, DataReceived, RecordReceived, SourceFailed
-from udpchat.protocol.ports import FileEntry, PartFailed
-from udpchat.protocol.ports import ListFiles as ListStored
 from udpchat.protocol.service import Desk
 from udpchat.wire.records import Cancel, Commit, Credit, Fetch, File, Finished, ListFiles, Open, Received, Tune
 
 
 class FileServer:
-    """Files of a server. Everything needs a session."""
+    """Files of a server. Everything needs a session. announcer: tells rooms of stored files."""
 
     handles: frozenset[type] = frozenset({Open, Commit, Cancel, ListFiles, Fetch, Credit, Received, Tune})
 
-    def __init__(self, desk: Desk, config: Config) -> None:
+    def __init__(self, desk: Desk, config: Config, announcer: Announcer) -> None:
         self._desk = desk
-        self._uploads = Uploads(desk, config.max_transfers)
+        self._uploads = Uploads(desk, config.max_transfers, announcer)
         self._downloads = Downloads(desk, config.max_transfers)
         self._max_lists = config.max_lists
         self._listing: Counter[bytes] = Counter()  # lists that storage was asked for, by connection

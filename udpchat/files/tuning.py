@@ -39,14 +39,24 @@ class TuningClient:
         self._desk = desk
         self._requests = requests
         self._connection_id = b""
+        self._last: Tune | None = None  # what was asked for last, and not refused
 
     def tune(self, arq: str, congestion: str, window: int) -> int:
         """Ask for a scheme, a congestion control and a window [packets]; answered by SendingTuned or TransferFailed."""
         check_sending(arq, congestion, window)
         if self._desk.endpoint.find(self._connection_id) is None:
             raise UsageError("there is no connection")
+        return self._ask(Tune(window, arq, congestion))
+
+    def repeat(self) -> None:
+        """Ask for the same again: the server knows nothing of it on a new connection."""
+        if self._last is not None:
+            self._ask(self._last)
+
+    def _ask(self, record: Tune) -> int:
+        self._last = record
         request_id = self._requests.start(self._on_refused)
-        self._desk.send(self._connection_id, Tune(window, arq, congestion), request_id)
+        self._desk.send(self._connection_id, record, request_id)
         return request_id
 
     def on_event(self, event: ConnectionEvent, now: int) -> None:  # noqa: ARG002 - the Service protocol
@@ -61,6 +71,7 @@ class TuningClient:
             self._desk.tell(SendingTuned(received.request_id, record.arq, record.congestion, record.window))
 
     def _on_refused(self, request_id: int, code: int, text: str) -> None:
+        self._last = None
         if code == ErrorCode.PROTOCOL_VIOLATION:  # UNSUPPORTED
             text = f"{text}: how it sends files cannot be chosen; leave --arq, --window and --congestion out"
         self._desk.tell(TransferFailed(request_id, "", "", code, text))

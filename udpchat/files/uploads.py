@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from udpchat.config import MAX_FILE_NAME, MAX_FILE_SIZE
 from udpchat.errors import ErrorCode, RefusedError, StorageError
 from udpchat.files.events import FileShared, TransferFailed, UploadBegan
+from udpchat.files.ports import AbortPart, ClosePart, CommitPart, CreatePart, FileEntry, PartCreated, PartFailed
 from udpchat.files.receiving import Incoming
 from udpchat.protocol.events import DataReceived, RecordReceived
 from udpchat.protocol.members import Session
-from udpchat.protocol.ports import AbortPart, ClosePart, CommitPart, CreatePart, FileEntry, PartCreated, PartFailed
 from udpchat.protocol.service import Desk, clip
-from udpchat.wire.records import Cancel, Commit, Committed, Open, Opened, Shared
+from udpchat.wire.records import Cancel, Commit, Committed, Open, Opened
+
+
+class Announcer(Protocol):
+    """Tells rooms of files; the chat service does."""
+
+    def objection(self, session: Session, room: str) -> str | None:
+        """Why somebody cannot send files to a room; None when they can."""
+        ...
+
+    def announce(
+        self, session: Session, room: str, entry: FileEntry, then: Callable[[StorageError | None], None]
+    ) -> None:
+        """Make a stored file a message of a room; then: called when it is one, or could not be."""
+        ...
 
 
 @dataclass(slots=True)
 class Upload:
-    """One upload of one session. incoming is None until the part is made."""
+    """One upload of one session. incoming is None until the part is made. room: empty for the lobby."""
 
     session: Session
     file_name: str
     size: int
+    room: str = ""
     incoming: Incoming | None = None
     is_committing: bool = False
     commit: tuple[RecordReceived, Commit] | None = None  # came before all bytes did
@@ -29,10 +46,11 @@ class Upload:
 
 
 class Uploads:
-    """All uploads of a server, by session and by the id the client gave."""
+    """All uploads of a server, by session and by the id the client gave. announcer: tells rooms of stored files."""
 
-    def __init__(self, desk: Desk, max_uploads: int) -> None:
+    def __init__(self, desk: Desk, max_uploads: int, announcer: Announcer) -> None:
         self._desk = desk
+        self._announcer = announcer
         self._max_uploads = max_uploads
         self._uploads: dict[tuple[bytes, bytes], Upload] = {}  # by connection id and upload id
         self._by_transfer: dict[tuple[bytes, int], Upload] = {}  # by connection id and transfer id
@@ -48,6 +66,9 @@ class Uploads:
         if record.size > MAX_FILE_SIZE:
             self._desk.refuse(received, ErrorCode.TOO_LARGE, f"a file has at most {MAX_FILE_SIZE} bytes")
             return
+        if (fault := self._announcer.objection(session, record.room)) is not None:
+            self._desk.refuse(received, ErrorCode.NOT_IN_ROOM, fault)
+            return
         key = (received.connection_id, record.upload_id)
         upload = self._uploads.get(key)
         if upload is not None and upload.size != record.size:
@@ -62,7 +83,7 @@ class Uploads:
         if sum(1 for connection_id, _ in self._uploads if connection_id == key[0]) >= self._max_uploads:
             self._desk.refuse(received, ErrorCode.TOO_MANY_TRANSFERS, f"at most {self._max_uploads} uploads at once")
             return
-        upload = self._uploads[key] = Upload(session, record.file_name, record.size, waiting=[received])
+        upload = self._uploads[key] = Upload(session, record.file_name, record.size, record.room, waiting=[received])
         request = CreatePart(0, record.upload_id, session.identity, session.nick, record.file_name, record.size)
         self._desk.ask(request, lambda result, _: self._on_created(key, upload, result))
 
@@ -83,10 +104,21 @@ class Uploads:
                 self._desk.ask(ClosePart(key[1]))
             elif not is_gone:
                 del self._uploads[key]
-                for received in waiting:
-                    self._answer_committed(received, key[1], result.committed)
+                self._answer_again(upload, key[1], result.committed, waiting)
             return
         self._begin(key, upload, result, waiting)
+
+    def _answer_again(self, upload: Upload, upload_id: bytes, entry: FileEntry, waiting: list[RecordReceived]) -> None:
+        """It was committed before. Perhaps we died before the room was told, so it is told now, unless it knows."""
+
+        def on_shared(error: StorageError | None) -> None:
+            for received in waiting:
+                if error is not None:
+                    self._desk.refuse(received, error.code, error.text)
+                else:
+                    self._answer_committed(received, upload_id, entry)
+
+        self._announcer.announce(upload.session, upload.room, entry, on_shared)
 
     def _begin(
         self, key: tuple[bytes, bytes], upload: Upload, created: PartCreated, waiting: list[RecordReceived]
@@ -142,13 +174,12 @@ class Uploads:
         upload.is_committing = True
         self._desk.ask(
             CommitPart(0, record.upload_id, record.md5),
-            lambda result, _: self._on_committed(received, upload.session, upload, record, result),
+            lambda result, _: self._on_committed(received, upload, record, result),
         )
 
     def _on_committed(
         self,
         received: RecordReceived,
-        session: Session,
         upload: Upload,
         record: Commit,
         result: FileEntry | StorageError,
@@ -156,11 +187,23 @@ class Uploads:
         self._forget(received.connection_id, record.upload_id, upload)
         if isinstance(result, StorageError):
             self._desk.refuse(received, result.code, result.text)
-            self._desk.tell(TransferFailed(0, session.nick, upload.file_name, result.code, result.text))
+            self._desk.tell(TransferFailed(0, upload.session.nick, upload.file_name, result.code, result.text))
             return
-        self._answer_committed(received, record.upload_id, result)
-        self._desk.broadcast(Shared(result.file_id, result.size, result.md5, result.owner_nick, result.file_name))
-        self._desk.tell(FileShared(session.nick, result, record.md5))
+
+        def on_shared(error: StorageError | None) -> None:
+            self._on_shared(received, upload, record, result, error)
+
+        self._announcer.announce(upload.session, upload.room, result, on_shared)
+
+    def _on_shared(
+        self, received: RecordReceived, upload: Upload, record: Commit, entry: FileEntry, error: StorageError | None
+    ) -> None:
+        """The file is in the room's history; or not, and the client asks again."""
+        if error is not None:
+            self._desk.refuse(received, error.code, error.text)
+            return
+        self._answer_committed(received, record.upload_id, entry)
+        self._desk.tell(FileShared(upload.session.nick, entry, record.md5))
 
     def _answer_committed(self, received: RecordReceived, upload_id: bytes, entry: FileEntry) -> None:
         answer = Committed(upload_id, entry.file_id, entry.md5, entry.stored_at, entry.file_name)

@@ -6,8 +6,9 @@ from random import Random
 from typing import Final
 
 from udpchat.errors import StorageError
+from udpchat.files.ports import CommitPart, CreatePart, DigestSource, WritePart
 from udpchat.lab.experiment import Experiment
-from udpchat.protocol.ports import CommitPart, CreatePart, DigestSource, WritePart, perform
+from udpchat.protocol.ports import perform
 from udpchat.store.memory import MemorySource, MemoryStore
 
 PART: Final = bytes(16)

@@ -100,17 +100,25 @@ class Sampler:
 
 
 class RoundTrips:
-    """A tap that counts how often a client sent something and then waited until something came."""
+    """A tap that counts how often a client sent something and then waited until something came.
 
-    def __init__(self, client: Address) -> None:
+    least: what comes sooner than this after the sending was no answer to it [us].
+    """
+
+    def __init__(self, client: Address, least: int) -> None:
+        self._least = least
         self.count = 0
         self._client = client
-        self._is_waiting = False
+        self._sent_at: int | None = None  # what waits for something to come
 
-    def __call__(self, happening: Happening, _: int, source: Address, destination: Address, __: bytes) -> None:
+    def __call__(self, happening: Happening, now: int, source: Address, destination: Address, _: bytes) -> None:
         """See `Network.tap`."""
         if happening is Happening.SENT and source == self._client:
-            self._is_waiting = True
-        elif happening is Happening.DELIVERED and destination == self._client and self._is_waiting:
-            self._is_waiting = False
+            self._sent_at = now if self._sent_at is None else self._sent_at
+        elif happening is Happening.DELIVERED and destination == self._client:
+            self._hear(now)
+
+    def _hear(self, now: int) -> None:
+        if self._sent_at is not None and now - self._sent_at >= self._least:
+            self._sent_at = None
             self.count += 1

@@ -65,7 +65,7 @@ class Run:
         experiment, network = self._experiment, self._world.network
         self._world.listeners.append(self._on_event)
         self._gather()
-        trips = RoundTrips(self._people[0].address)
+        trips = RoundTrips(self._people[0].address, 2 * experiment.link.delay)
         network.tap(trips)
         everybody = len(self._people)
         deadline = experiment.patience

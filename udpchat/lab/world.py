@@ -75,12 +75,19 @@ class End:
     events, heard_at: all but store requests, and when they came. address: as the others see it.
     """
 
-    def __init__(self, world: World, core: ServerCore | ClientCore, address: Address, disk: DiskSpec) -> None:
+    def __init__(
+        self,
+        world: World,
+        core: ServerCore | ClientCore,
+        address: Address,
+        disk: DiskSpec,
+        store: MemoryStore | None = None,
+    ) -> None:
         self.core = core
         self.address = address
         self.events: list[Any] = []
         self.heard_at: list[int] = []
-        self.store = MemoryStore(
+        self.store = store or MemoryStore(
             clock=lambda: world.setting.wall + world.network.now, random_bytes=world.stream().randbytes
         )
         self.disk = DelayedStore(self.store, world.network, disk, address[0])
@@ -136,8 +143,15 @@ class World:
         self._streams += 1
         return Random(f"world {self.network.seed} stream {self._streams}")
 
-    def start_server(self) -> End:
-        """A server at its address; an earlier one must have been removed."""
+    def crash_server(self) -> MemoryStore:
+        """The server dies, without a word; what was not durable is lost. Its store, for the one that follows."""
+        self.network.remove(SERVER)
+        self.server.disk.crash()
+        self.server.store.crash()
+        return self.server.store
+
+    def start_server(self, store: MemoryStore | None = None) -> End:
+        """A server at its address; an earlier one must have been removed. store: of an earlier one."""
         fitting, random = self.setting.fit(SERVER), self.stream()
         core = make_server(
             self.config,
@@ -147,7 +161,7 @@ class World:
             keylog=self._keylog,
             watch=fitting.watch,
         )
-        return self._add(core, SERVER, fitting)
+        return self._add(core, SERVER, fitting, store)
 
     def add_client(
         self,
@@ -156,8 +170,10 @@ class World:
         identity: bytes | None = None,
         token: bytes = b"",
         address: Address | None = None,
+        patience: int | None = 0,
+        store: MemoryStore | None = None,
     ) -> End:
-        """A client that connects and joins under a nickname."""
+        """A client that connects and joins under a nickname. patience: how long it tries to come back [us]."""
         address = address or (f"10.0.1.{len(self.nicks) + 1}", CLIENT_PORT)
         self.nicks[address] = nick
         fitting, random = self.setting.fit(address), self.stream()
@@ -170,11 +186,14 @@ class World:
             token=token,
             watch=fitting.watch,
             agent=self.setting.agent,
+            patience=patience,
         )
-        return self._add(core, address, fitting)
+        return self._add(core, address, fitting, store)
 
-    def _add(self, core: ServerCore | ClientCore, address: Address, fitting: Fitting) -> End:
-        end = End(self, core, address, self._disk)
+    def _add(
+        self, core: ServerCore | ClientCore, address: Address, fitting: Fitting, store: MemoryStore | None = None
+    ) -> End:
+        end = End(self, core, address, self._disk, store)
         if fitting.wrap is not None:
             end.driven = fitting.wrap(core.host)
         driven: station.End = end.driven

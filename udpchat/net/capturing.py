@@ -23,16 +23,17 @@ def open_capture(target: CaptureTarget | None, interfaces: Sequence[str], closin
 
 
 def tap_between(log: CaptureLog | None, sockets: Sequence[DatagramSocket], offset: int) -> Tap | None:
-    """A tap between a core and its sockets, when there is a capture. offset: wall clock minus `now` [us].
+    """A tap between a core and its sockets, if there is a capture. offset: wall clock minus `now` [us].
 
-    A socket that listens on every address of the machine is recorded with that address, 0.0.0.0 or ::.
+    sockets: looked at for each datagram, since a client may get another. A socket that listens on every address of the
+    machine is recorded with that address, 0.0.0.0 or ::.
     """
     if log is None:
         return None
-    by_family = {":" in each.address[0]: each.address for each in sockets}
 
     def local(remote: Address) -> Address:
-        return by_family[":" in remote[0]]
+        wanted = ":" in remote[0]
+        return next((each.address for each in sockets if (":" in each.address[0]) is wanted), sockets[0].address)
 
     return Tap(log, local, offset=offset, flush=log.flush)
 

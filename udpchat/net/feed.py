@@ -9,14 +9,14 @@ from typing import Generic, TypeVar
 
 Event = TypeVar("Event")
 
-MAX_WAITING = 65_536  # events; a reader that is further behind loses the oldest
+MAX_WAITING = 65_536  # events kept while nobody reads; then the oldest go
 
 
 class Feed(Generic[Event]):
-    """A queue with one reader, which ends when it is closed."""
+    """A queue with one reader, which gets everything, however slow it is, until it is closed."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Event] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[Event] = deque()
         self._is_closed = False
         self._failure: Exception | None = None
         self._has_reader = False
@@ -24,6 +24,8 @@ class Feed(Generic[Event]):
 
     def put(self, event: Event) -> None:
         """Add an event."""
+        if not self._has_reader and len(self._waiting) >= MAX_WAITING:
+            self._waiting.popleft()
         self._waiting.append(event)
         self._changed.set()
 

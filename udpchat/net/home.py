@@ -1,8 +1,7 @@
-"""What a client keeps on disk: its key, the servers it trusts, their address tokens."""
+"""What a client keeps on disk: its key, the servers it trusts, what they gave it, how far it has read."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -10,15 +9,14 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from udpchat.crypto.identity import fingerprint
-from udpchat.crypto.keys import SECRET_SIZE
 from udpchat.errors import ServerKeyError
+from udpchat.net.keepsakes import Keepsakes
 from udpchat.protocol.datagrams import Address
+from udpchat.protocol.members import fold
 from udpchat.store.secrets import IDENTITY_KEY, read_or_create_secret
 from udpchat.store.trust import Status, TrustFile
 
 TRUST_FILE = "known_servers.json"
-TOKEN_FILE = "tokens.json"
-MAX_TOKENS = 1_000
 
 
 def wall_clock() -> int:
@@ -32,15 +30,12 @@ class Home:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or user_data_path("udpchat", appauthor=False)
         self.trust = TrustFile(self.folder / TRUST_FILE)
+        self._tokens = Keepsakes(self.folder / "tokens.json")
+        self._tickets = Keepsakes(self.folder / "tickets.json")
+        self._seen = Keepsakes(self.folder / "seen.json")
 
-    def identity(self, *, one_shot: bool) -> bytes:
-        """Our private Ed25519 key, made when there is none.
-
-        one_shot: a new one that is not kept, so that commands take over neither a running client's session nor that of
-        one another.
-        """
-        if one_shot:
-            return os.urandom(SECRET_SIZE)
+    def identity(self) -> bytes:
+        """Our private Ed25519 key, made when there is none."""
         return read_or_create_secret(self.folder, IDENTITY_KEY, os.urandom)
 
     def check_server(self, place: str, key: bytes, *, strict: bool, expected: str | None) -> bool:
@@ -70,42 +65,43 @@ class Home:
         self.trust.add(place, key, wall_clock())
         return verdict.status is Status.NEW
 
-    # -- address tokens: worth a round trip, so trouble with their file is no trouble ----------------------------------
+    # -- what saves work the next time ---------------------------------------------------------------------------------
 
     def take_token(self, server: Address) -> bytes:
-        """The token for a server, which is used up by this; empty when there is none."""
-        tokens = self._read_tokens()
-        try:
-            token = bytes.fromhex(tokens.pop(_key(server), ""))
-        except ValueError:
-            return b""
-        if token:
-            self._write_tokens(tokens)
-        return token
+        """The address token for a server, which is used up by this; empty when there is none."""
+        return _from_hex(self._tokens.take(_key(server)))
 
     def keep_token(self, server: Address, token: bytes) -> None:
-        """Keep a token for the next time."""
-        tokens = self._read_tokens()
-        tokens.pop(_key(server), None)
-        tokens[_key(server)] = token.hex()
-        self._write_tokens(dict(list(tokens.items())[-MAX_TOKENS:]))
+        """Keep an address token for the next time."""
+        self._tokens.keep(_key(server), token.hex())
 
-    def _read_tokens(self) -> dict[str, str]:
-        try:
-            content = json.loads((self.folder / TOKEN_FILE).read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return {str(key): str(value) for key, value in content.items()} if isinstance(content, dict) else {}
+    def ticket(self, server: bytes, nick: str) -> bytes:
+        """The ticket of an account; empty when there is none. server: its public key, here and below."""
+        return _from_hex(self._tickets.find(_account(server, nick)))
 
-    def _write_tokens(self, tokens: dict[str, str]) -> None:
-        draft = self.folder / f"{TOKEN_FILE}.{os.getpid()}"
-        try:
-            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                json.dump(tokens, file)
-            draft.replace(self.folder / TOKEN_FILE)
-        except OSError:
-            draft.unlink(missing_ok=True)
+    def keep_ticket(self, server: bytes, nick: str, ticket: bytes) -> None:
+        """Keep the ticket of a login."""
+        self._tickets.keep(_account(server, nick), ticket.hex())
+
+    def seen(self, server: bytes, nick: str) -> int:
+        """Sequence of the newest message that was shown under a nickname; 0 when none was."""
+        kept = self._seen.find(_account(server, nick))
+        return int(kept) if kept.isdecimal() else 0
+
+    def keep_seen(self, server: bytes, nick: str, sequence: int) -> None:
+        """Remember how far we are."""
+        self._seen.keep(_account(server, nick), str(sequence))
+
+
+def _from_hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
+
+
+def _account(server: bytes, nick: str) -> str:
+    return f"{server.hex()} {fold(nick)}"
 
 
 def _key(server: Address) -> str:

@@ -6,15 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from udpchat.chat.client import ChatClient
+from udpchat.chat.ports import Attachment
 from udpchat.chat.server import ChatServer
 from udpchat.config import Config
 from udpchat.crypto.identity import Identity
 from udpchat.crypto.keys import ServerKeys
+from udpchat.errors import StorageError
 from udpchat.files.client import FileClient
+from udpchat.files.ports import FileEntry
 from udpchat.files.server import FileServer
 from udpchat.files.tuning import TuningClient
 from udpchat.protocol.datagrams import Address
 from udpchat.protocol.endpoint import ClientEndpoint, ServerEndpoint
+from udpchat.protocol.members import Session
 from udpchat.protocol.requests import Requests
 from udpchat.protocol.service import Desk, Host
 from udpchat.protocol.watch import Watch
@@ -45,6 +49,24 @@ class ClientCore:
     tuning: TuningClient
 
 
+@dataclass(frozen=True, slots=True)
+class RoomAnnouncer:
+    """What the file service asks of the chat; see `udpchat.files.uploads.Announcer`."""
+
+    chat: ChatServer
+
+    def objection(self, session: Session, room: str) -> str | None:
+        """See `Announcer`."""
+        return self.chat.objection(session, room)
+
+    def announce(
+        self, session: Session, room: str, entry: FileEntry, then: Callable[[StorageError | None], None]
+    ) -> None:
+        """See `Announcer`."""
+        file = Attachment(entry.file_id, entry.file_name, entry.size, entry.md5)
+        self.chat.share(session, room, file, then, sent_at=entry.stored_at)
+
+
 def make_server(
     config: Config,
     keys: ServerKeys,
@@ -57,8 +79,8 @@ def make_server(
     """A server core. wall_offset: wall clock minus `now` [us]."""
     endpoint = ServerEndpoint(config, keys, random_bytes, wall_offset=wall_offset, keylog=keylog, watch=watch)
     desk = Desk(endpoint)
-    chat = ChatServer(desk, config, endpoint.acceptor.make_token, wall_offset)
-    files = FileServer(desk, config)
+    chat = ChatServer(desk, config, endpoint.acceptor.make_token, random_bytes, wall_offset)
+    files = FileServer(desk, config, RoomAnnouncer(chat))
     host = Host(endpoint, desk, (chat, files), files.on_part_failed)
     return ServerCore(host, endpoint, desk, chat, files)
 
@@ -74,11 +96,12 @@ def make_client(  # noqa: PLR0913 - each has a name, and most a default
     keylog: Callable[[str], None] | None = None,
     watch: Watch | None = None,
     agent: str = AGENT,
+    patience: int | None = 0,
 ) -> ClientCore:
-    """A client core that begins its handshake at once."""
+    """A client core that begins its handshake at once. patience: see ChatClient."""
     endpoint = ClientEndpoint(server, config, random_bytes, now, token=token, keylog=keylog, watch=watch)
     desk, requests = Desk(endpoint), Requests()
-    chat = ChatClient(desk, requests, identity, random_bytes, agent)
+    chat = ChatClient(desk, endpoint, requests, identity, random_bytes, agent, patience)
     files = FileClient(desk, requests, identity.public, random_bytes)
     tuning = TuningClient(desk, requests)
     host = Host(endpoint, desk, (chat, files, tuning), files.on_part_failed)

@@ -14,12 +14,23 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from udpchat.capture.rotation import CaptureTarget
-from udpchat.chat.events import LineSaid, NoticeGiven, PrivateSaid, UserChanged
+from udpchat.chat.events import (
+    AccountHappened,
+    Administered,
+    FileSaid,
+    LineSaid,
+    NoticeGiven,
+    PrivateSaid,
+    UserChanged,
+    UserInfo,
+)
+from udpchat.chat.ports import BanEntry
 from udpchat.config import DEFAULT_PORT, Config
 from udpchat.crypto.identity import fingerprint
 from udpchat.crypto.keys import ServerKeys
 from udpchat.errors import ErrorCode, StorageError
 from udpchat.files.events import FileDelivered, FileShared, TransferFailed, UploadBegan
+from udpchat.files.ports import FileEntry, ListFiles
 from udpchat.net.capturing import open_capture, tap_between, tapped
 from udpchat.net.driver import Driver
 from udpchat.net.feed import Feed
@@ -27,14 +38,23 @@ from udpchat.net.home import wall_clock
 from udpchat.net.hosts import ServerCore, make_server
 from udpchat.net.keylog import open_keylog
 from udpchat.net.sockets import buffer_advice, listen
-from udpchat.protocol.members import Session
-from udpchat.protocol.ports import FileEntry, ListFiles
 from udpchat.store import failpoints
+from udpchat.store.chat_rules import ChatLimits
 from udpchat.store.secrets import MASTER_SECRET, read_or_create_secret
 from udpchat.store.server import ServerStore
 
 ServerEvent: TypeAlias = (
-    UserChanged | LineSaid | PrivateSaid | NoticeGiven | UploadBegan | FileShared | FileDelivered | TransferFailed
+    UserChanged
+    | LineSaid
+    | PrivateSaid
+    | FileSaid
+    | NoticeGiven
+    | AccountHappened
+    | Administered
+    | UploadBegan
+    | FileShared
+    | FileDelivered
+    | TransferFailed
 )
 logger = logging.getLogger(__name__)
 
@@ -56,7 +76,10 @@ async def serve(
     """
     config = config or Config()
     with ExitStack() as opened:  # what is open when something fails
-        store = ServerStore(data, clock=wall_clock, random_bytes=os.urandom)
+        limits = ChatLimits(
+            rooms=config.max_rooms, rooms_per_person=config.max_rooms_per_user, accounts=config.max_accounts
+        )
+        store = ServerStore(data, clock=wall_clock, random_bytes=os.urandom, chat_limits=limits)
         opened.callback(store.close)
         keys = ServerKeys.from_master(read_or_create_secret(data, MASTER_SECRET, os.urandom))
         logs = opened.enter_context(ExitStack())
@@ -86,7 +109,7 @@ class Server:
     ) -> None:
         self._core = core
         self._feed: Feed[ServerEvent] = Feed()
-        self._asked: set[asyncio.Future[tuple[FileEntry, ...]]] = set()
+        self._asked: set[asyncio.Future[Any]] = set()
         self._driver = start(self._on_event, self._on_failure)
         self._host = host
         self._logs = logs or ExitStack()
@@ -106,36 +129,64 @@ class Server:
         """What happens, until the server is closed."""
         return self._feed.read()
 
-    def users(self) -> list[Session]:
+    def users(self) -> list[UserInfo]:
         """Who is here, in the order of joining."""
-        return list(self._core.desk.members)
+        return self._core.chat.presence.here()
+
+    @property
+    def queue_length(self) -> int:
+        """How many wait for a place."""
+        return self._core.chat.reception.queue_length
 
     def announce(self, text: str) -> None:
         """Tell everybody something. ValueError when it is no line."""
-        self._core.chat.announce(text, self._driver.now())
+        self._core.chat.administration.announce(text, self._driver.now())
         self._driver.act()
 
-    def kick(self, nick: str) -> bool:
+    def kick(self, nick: str, reason: str = "") -> bool:
         """End somebody's session; False when nobody has that nickname."""
-        found = self._core.chat.kick(nick)
+        found = self._core.chat.administration.kick(nick, reason, "", self._driver.now())
         self._driver.act()
         return found
 
+    async def ban(self, target: str, reason: str = "") -> BanEntry:
+        """Let a nickname or an address in no more, and end its session. RefusedError, StorageError."""
+        chat, now = self._core.chat, self._driver.now()
+        entry: BanEntry = await self._ask(lambda then: chat.administration.ban(target, reason, "", now, then))
+        return entry
+
+    async def unban(self, target: str) -> bool:
+        """Lift a ban; False when there is none. StorageError."""
+        found: bool = await self._ask(lambda then: self._core.chat.administration.unban(target, "", then))
+        return found
+
+    async def bans(self) -> tuple[BanEntry, ...]:
+        """All bans, oldest first. StorageError."""
+        listed: tuple[BanEntry, ...] = await self._ask(self._core.chat.administration.bans)
+        return listed
+
     async def files(self) -> tuple[FileEntry, ...]:
         """The files that are stored, oldest first. StorageError."""
-        answer: asyncio.Future[tuple[FileEntry, ...]] = asyncio.get_running_loop().create_future()
+        listed: tuple[FileEntry, ...] = await self._ask(
+            lambda then: self._core.desk.ask(ListFiles(0), lambda result, _: then(result))
+        )
+        return listed
 
-        def on_listed(result: tuple[FileEntry, ...] | StorageError, now: int) -> None:  # noqa: ARG001 - an Answer
+    async def _ask(self, verb: Callable[[Callable[[Any], None]], None]) -> Any:
+        """What a verb brings back through the callback it is given; an error is raised."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def on_answer(result: object) -> None:
             if answer.done():
                 return
-            if isinstance(result, StorageError):
+            if isinstance(result, Exception):
                 answer.set_exception(result)
             else:
                 answer.set_result(result)
 
         self._asked.add(answer)
         try:
-            self._core.desk.ask(ListFiles(0), on_listed)
+            verb(on_answer)
             self._driver.act()
             return await answer
         finally:
@@ -170,7 +221,9 @@ class Server:
     async def close(self) -> None:
         """Say goodbye to everybody and stop."""
         try:
-            for session in list(self._core.desk.members):
+            self._core.chat.reception.close("the server is shutting down")
+            members = self._core.desk.members
+            for session in [*members, *members.visitors]:
                 if (connection := self._core.endpoint.find(session.connection_id)) is not None:
                     connection.close(ErrorCode.SHUTTING_DOWN, "the server is shutting down")
             self._driver.act()

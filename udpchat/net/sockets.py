@@ -45,6 +45,7 @@ class DatagramSocket:
         self.raw = raw
         self.peer = peer
         self.refusals = 0
+        self.is_ipv6 = raw.family == socket.AF_INET6
         self.has_offload = self._merges = not portable and _enable_offload(raw)
         self.granted_buffer = _enlarge_buffers(raw)
         self._buffer = memoryview(bytearray(2 * RECEIVE_BUFFER))  # a burst, and room for a datagram of any size
@@ -147,7 +148,9 @@ class DatagramSocket:
         reason counts as sent: it is lost on the way.
         """
         address, data, segment = burst
-        if not self.has_offload or len(data) <= segment:
+        if len(data) <= segment:
+            return len(data) if self._send_one(data, None if self.peer is not None else address) else 0
+        if not self.has_offload:
             return self._send_each(burst)
         control = [(SOL_UDP, UDP_SEGMENT, SEGMENT.pack(segment))]
         try:
@@ -163,18 +166,20 @@ class DatagramSocket:
             return taken
 
     def _send_each(self, burst: Burst) -> int:
-        raw, address, taken = self.raw, None if self.peer is not None else burst.address, 0
+        address, taken = None if self.peer is not None else burst.address, 0
         for datagram in burst.datagrams():
-            try:
-                if address is None:
-                    raw.send(datagram)
-                else:
-                    raw.sendto(datagram, address)
-            except OSError as error:
-                if not self._counts_as_sent(error) or not self._try_again(datagram, address):
-                    break
+            if not self._send_one(datagram, address):
+                break
             taken += len(datagram)
         return taken
+
+    def _send_one(self, datagram: memoryview, address: Address | None) -> bool:
+        """False when there is no room for it. address: None on a connected socket."""
+        try:
+            _ = self.raw.send(datagram) if address is None else self.raw.sendto(datagram, address)
+        except OSError as error:
+            return self._counts_as_sent(error) and self._try_again(datagram, address)
+        return True
 
     def _try_again(self, datagram: memoryview, address: Address | None) -> bool:
         """What ICMP said about an earlier datagram comes up in place of the next one: that deserves a second try."""

@@ -14,13 +14,14 @@ from udpchat.arq.recovery import Recovery
 from udpchat.arq.schemes import make_scheme
 from udpchat.config import BASE_DATAGRAM, INITIAL_RECEIVE_WINDOW, MAX_BURST, MAX_DATAGRAM_IPV6, Config
 from udpchat.crypto.keylog import Direction, format_line
-from udpchat.crypto.sealing import PlainProtection, Protection, SealedProtection
+from udpchat.crypto.sealing import OnKey, PlainProtection, Protection, SealedProtection
 from udpchat.protocol.clock import Clock
-from udpchat.protocol.connection import Connection, Parts, State
+from udpchat.protocol.connection import Connection, State
 from udpchat.protocol.datagrams import Address
 from udpchat.protocol.events import ConnectionEvent
 from udpchat.protocol.messages import OutgoingMessages
 from udpchat.protocol.outgoing import OutgoingTransfers
+from udpchat.protocol.parts import Parts
 from udpchat.protocol.path import Path
 from udpchat.protocol.receive import Receiver
 from udpchat.protocol.transmit import Transmitter
@@ -33,7 +34,8 @@ from udpchat.wire.numbers import Flag
 class Workshop:
     """What all connections of one socket share.
 
-    random_bytes: the source of all randomness. send_buffer, scratch: 64 KiB each, lent to whoever is at work.
+    random_bytes: the source of all randomness. send_buffer, plain, scratch: 64 KiB each, lent to whoever is at work,
+    for datagrams that leave, for what is to be sealed into them, for what was opened.
     keylog: takes a line for each key; None when nobody may read along. events: what the services are to be told.
     watch: makes a watcher for each new connection; None when nobody looks on.
     """
@@ -45,6 +47,7 @@ class Workshop:
     watch: Watch | None = None
     events: deque[ConnectionEvent] = field(default_factory=deque)
     send_buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(MAX_BURST)))
+    plain: memoryview = field(default_factory=lambda: memoryview(bytearray(MAX_BURST)))
     scratch: memoryview = field(default_factory=lambda: memoryview(bytearray(MAX_BURST)))
 
 
@@ -70,7 +73,7 @@ def make_connection(shop: Workshop, agreement: Agreement, now: int, *, is_client
     protection = _protection(shop, agreement, is_client=is_client)
     numbers = PacketNumbers(shop.random_bytes)
     flags = (0 if is_client else Flag.FROM_SERVER) | (Flag.SEALED if agreement.secrets else 0)
-    writer = PacketWriter(agreement.connection_id, flags, protection, numbers, shop.send_buffer)
+    writer = PacketWriter(agreement.connection_id, flags, protection, numbers, shop.send_buffer, shop.plain)
     controller = make_controller(config.congestion, BASE_DATAGRAM, now, config.window)
     recovery = Recovery(controller, numbers, BASE_DATAGRAM, now)
     if agreement.rtt:
@@ -106,12 +109,14 @@ def _protection(shop: Workshop, agreement: Agreement, *, is_client: bool) -> Pro
     if agreement.secrets is None:
         return PlainProtection()
     client, server = agreement.secrets
-    keylog = shop.keylog
-
-    def on_key(direction: Direction, epoch: int, key: bytes, iv: bytes) -> None:
-        if keylog is not None:
-            keylog(format_line(agreement.connection_id, direction, epoch, key, iv))
-
+    on_key = None if shop.keylog is None else _key_logger(shop.keylog, agreement.connection_id)
     if is_client:
         return SealedProtection(client, server, on_key=on_key, sends_as="client")
     return SealedProtection(server, client, on_key=on_key, sends_as="server")
+
+
+def _key_logger(keylog: Callable[[str], None], connection_id: bytes) -> OnKey:
+    def on_key(direction: Direction, epoch: int, key: bytes, iv: bytes) -> None:
+        keylog(format_line(connection_id, direction, epoch, key, iv))
+
+    return on_key

@@ -11,6 +11,8 @@ MAX_DOUBLINGS = 10
 class KeyTimer:
     """When the sending key is too old, and when a previous receiving key is to be forgotten."""
 
+    __slots__ = ("_forget_at", "_interval", "_packets", "_rekey_at")
+
     def __init__(self, config: Config, now: int) -> None:
         self._packets = config.rekey_packets
         self._interval = config.rekey_interval
@@ -44,6 +46,20 @@ class KeyTimer:
 
 class Clock:
     """Every reason to wake up a connection that is not loss recovery. Times are absolute [us]."""
+
+    __slots__ = (
+        "_close_again_at",
+        "_fed",
+        "_half_open_until",
+        "_heard",
+        "_idle_timeout",
+        "_keep_alive",
+        "_pings",
+        "_sent",
+        "close_due",
+        "closing_until",
+        "keys",
+    )
 
     def __init__(self, config: Config, now: int, *, is_client: bool) -> None:
         self.close_due = False

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from enum import Enum, auto
 
 from udpchat.arq.recovery import AckReport
 from udpchat.config import MILLISECOND
-from udpchat.crypto.sealing import Protection
 from udpchat.errors import AuthenticationError, DecodeError, ErrorCode, ProtocolViolationError
-from udpchat.protocol.clock import Clock
+from udpchat.protocol.brief import lone_message, take_lone_ack
 from udpchat.protocol.datagrams import Address, Burst
-from udpchat.protocol.events import AddressChanged, ConnectionClosed, ConnectionEvent, SourceFailed, TransferSent
-from udpchat.protocol.path import Path
-from udpchat.protocol.receive import Receiver
-from udpchat.protocol.transmit import Transmitter
-from udpchat.protocol.writer import DATA_CLEAR_SIZE, DATA_OVERHEAD, KEY_PHASE, BlockSource, PacketWriter
+from udpchat.protocol.events import AddressChanged, ConnectionClosed, SourceFailed, TransferSent
+from udpchat.protocol.parts import Parts
+from udpchat.protocol.writer import DATA_CLEAR_SIZE, DATA_OVERHEAD, KEY_PHASE, BlockSource
 from udpchat.wire.codec import (
     Ack,
     Challenge,
     Close,
     Data,
+    LoneAck,
     Message,
     Packet,
     Response,
@@ -50,24 +46,6 @@ class State(Enum):
     CLOSED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a connection is put together from; see assembly.py.
-
-    random_bytes: source of challenge nonces. scratch: 64 KiB for opened file bytes, may be shared between connections.
-    """
-
-    path: Path
-    protection: Protection
-    writer: PacketWriter
-    transmitter: Transmitter
-    receiver: Receiver
-    clock: Clock
-    events: deque[ConnectionEvent]
-    random_bytes: Callable[[int], bytes]
-    scratch: memoryview
-
-
 class Connection:
     """A connection by its id. Verbs take effect at the next `datagrams_to_send`; docs/architecture.md, "Contract"."""
 
@@ -81,7 +59,7 @@ class Connection:
         self._writer = parts.writer
         self._clock = parts.clock
         self._events = parts.events
-        self._random_bytes = parts.random_bytes
+        self._parts = parts
         self._scratch = parts.scratch
         self._close: Close | None = None
 
@@ -173,6 +151,18 @@ class Connection:
         except ProtocolViolationError as error:
             self.close(error.code, error.text)
 
+    def receive_lone_ack(self, ack: LoneAck, datagram: memoryview, address: Address, now: int) -> bool:
+        """Most ACKs of a room, by a shorter way than `receive_datagram`, see brief.py; False: not this one."""
+        taken = self.state is State.OPEN and take_lone_ack(self._parts, ack, datagram, address, now)
+        if taken:
+            self._follow_keys(now)
+        return taken
+
+    @property
+    def has_work(self) -> bool:
+        """After `receive_lone_ack`: there may be something to send, or a far deadline may have come nearer."""
+        return self.transmitter.has_work or self._protection.holds_previous
+
     def _open(self, packet: Packet, address: Address, scratch: memoryview) -> memoryview | None:
         """The unsealed body; None after a counted drop."""
         header, drops = packet.header, self.receiver.drops
@@ -218,9 +208,8 @@ class Connection:
         match decode_body(packet_type, body):
             case Challenge(nonce):
                 self.path.response_due = nonce
-            case Response(nonce):
-                if self.path.on_response(nonce, address):
-                    self._events.append(AddressChanged(self.connection_id, self.path.address))
+            case Response(nonce) if self.path.on_response(nonce, address):
+                self._events.append(AddressChanged(self.connection_id, self.path.address))
             case Close(code, reason):
                 self._close = Close(ErrorCode.NO_ERROR, "")
                 self._end(State.DRAINING, code, reason, remote=True)
@@ -232,15 +221,9 @@ class Connection:
             return False
         length = (run.count - 1) * run.chunk_size + run.last_chunk_size
         out = self._scratch[:length]
+        phase, last = 1 if run.flags & KEY_PHASE else 0, run.last_chunk_size + DATA_OVERHEAD
         opened = self._protection.open_burst(
-            run.first_packet_number,
-            1 if run.flags & KEY_PHASE else 0,
-            run.count,
-            burst.data,
-            burst.segment_size,
-            run.last_chunk_size + DATA_OVERHEAD,
-            DATA_CLEAR_SIZE,
-            out,
+            run.first_packet_number, phase, run.count, burst.data, burst.segment_size, last, DATA_CLEAR_SIZE, out
         )
         if opened != run.count or not self.receiver.may_take(run.transfer_id, run.first_offset + length):
             return False
@@ -271,18 +254,22 @@ class Connection:
         self._clock.on_heard(now, eliciting=eliciting)
         if self._is_half_open:
             self.state = State.OPEN
-        if self._protection.holds_previous:
-            self._clock.keys.keep_stale(now, self.transmitter.recovery.probe_timeout())
-            if self._protection.send_key_behind:
-                self._rekey(now)
+        self._follow_keys(now)
         if address != self.path.address and is_newest:
             self._move(address, now)
         if address == self.path.address:
             self.path.on_received(size)
 
+    def _follow_keys(self, now: int) -> None:
+        """The peer may have sealed with its next key."""
+        if self._protection.holds_previous:
+            self._clock.keys.keep_stale(now, self.transmitter.recovery.probe_timeout())
+            if self._protection.send_key_behind:
+                self._rekey(now)
+
     def _move(self, address: Address, now: int) -> None:
         self.transmitter.on_moved()
-        if self.path.move(address, self._random_bytes(8), now, self.transmitter.recovery.probe_timeout()):
+        if self.path.move(address, self._parts.random_bytes(8), now, self.transmitter.recovery.probe_timeout()):
             self.transmitter.on_new_path(now)
 
     # -- time ----------------------------------------------------------------------------------------------------------
@@ -307,15 +294,27 @@ class Connection:
 
     def next_timeout(self) -> int | None:
         """When `handle_timeout` or `datagrams_to_send` has something to do."""
+        near, far = self.next_near_timeout(), self.next_far_timeout()
+        return near if far is None else far if near is None else min(near, far)
+
+    def next_near_timeout(self) -> int | None:
+        """The earliest of those deadlines that come and go with packets: loss, copies, ACKs, challenges, closing."""
         if not self.is_alive:
             return self._clock.next_closing_timeout() if self.state is State.CLOSING else None
-        deadlines = (
-            self._clock.next_timeout(self._patience, half_open=self._is_half_open),
-            self.path.deadline,
-            None if self._is_held_back else self.receiver.acks.next_timeout(),
-            self.transmitter.next_timeout(self.path),
-        )
-        return min(deadline for deadline in deadlines if deadline is not None)
+        earliest, path = self.transmitter.next_timeout(self.path), self.path
+        ack = None if not path.is_validated and self._is_held_back else self.receiver.acks.next_timeout()
+        for deadline in (path.deadline, ack):
+            if deadline is not None and (earliest is None or deadline < earliest):
+                earliest = deadline
+        return earliest
+
+    def next_far_timeout(self) -> int | None:
+        """The earliest of the others: silence, an old key, another search for the largest datagram."""
+        if not self.is_alive:
+            return None
+        earliest = self._clock.next_timeout(self._patience, half_open=self._is_half_open)
+        search = self.transmitter.mtu.next_timeout() if self.path.is_validated else None
+        return earliest if search is None else min(earliest, search)
 
     @property
     def _patience(self) -> int | None:
@@ -356,6 +355,13 @@ class Connection:
         if self._clock.keys.is_due(now, self._protection.packets_sealed):
             self._rekey(now)
 
+    def lone_message(self, now: int) -> Burst | None:
+        """What `datagrams_to_send` gives when that is one packet of chat, by a shorter way, see brief.py; else None."""
+        burst = lone_message(self._parts, now) if self.state is State.OPEN else None
+        if burst is not None and self._clock.keys.is_due(now, self._protection.packets_sealed):
+            self._rekey(now)
+        return burst
+
     def _packets(self, now: int) -> Iterator[tuple[memoryview, int]]:
         yield from self._path_packets()
         if not self._is_held_back and (ack := self.receiver.take_ack(now)) is not None:
@@ -366,16 +372,14 @@ class Connection:
     def _path_packets(self) -> Iterator[tuple[memoryview, int]]:
         path = self.path
         if path.response_due is not None:
-            body = encode_body(Response(path.response_due))
-            path.response_due = None
-            _, view = self._writer.packet(PacketType.RESPONSE, None, body)
+            nonce, path.response_due = path.response_due, None
+            _, view = self._writer.packet(PacketType.RESPONSE, None, encode_body(Response(nonce)))
             yield view, len(view)
         if path.challenge_due and path.nonce is not None:
             path.challenge_due = False
-            if path.budget() < CHALLENGE_SIZE:
-                return
-            _, view = self._writer.packet(PacketType.CHALLENGE, None, encode_body(Challenge(path.nonce)))
-            yield view, len(view)
+            if path.budget() >= CHALLENGE_SIZE:
+                _, view = self._writer.packet(PacketType.CHALLENGE, None, encode_body(Challenge(path.nonce)))
+                yield view, len(view)
 
     def _closing_packets(self, now: int) -> Iterator[Burst]:
         if self._close is not None and self._clock.close_due:

@@ -20,6 +20,8 @@ MAX_WAITING = 16  # file packets that may get a copy: when more are missing at t
 class Copies:
     """What is to be sent once more, and when. sent: how many copies went out."""
 
+    __slots__ = ("_message", "_tail", "sent")
+
     def __init__(self) -> None:
         self.sent = 0
         self._message: tuple[int, SentRun] | None = None  # deadline, what it carried
@@ -41,6 +43,11 @@ class Copies:
         while len(self._tail) > MAX_WAITING:
             del self._tail[next(iter(self._tail))]
 
+    @property
+    def has_tail(self) -> bool:
+        """File packets wait for a copy."""
+        return bool(self._tail)
+
     def settle(self, run: SentRun) -> None:
         """Packets were acknowledged, or declared lost and so are sent again anyway."""
         if self._message is not None and run.first <= self._message[1].first < run.stop:
@@ -56,11 +63,17 @@ class Copies:
             return tail
         return self._message[0] if tail is None else min(tail, self._message[0])
 
+    def take_message(self, now: int) -> SentRun | None:
+        """The chat packet to be sent once more now, if there is one; it is told once."""
+        if self._message is None or now < self._message[0]:
+            return None
+        run, self._message = self._message[1], None
+        return run
+
     def take_due(self, now: int) -> Iterator[SentRun]:
         """The packets to be sent once more now; each is told once."""
-        if self._message is not None and now >= self._message[0]:
-            run, self._message = self._message[1], None
-            yield run
+        if (message := self.take_message(now)) is not None:
+            yield message
         while self._tail:
             number, (deadline, run) = next(iter(self._tail.items()))
             if now < deadline:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Session:
     """A person who has joined.
 
-    identity: Ed25519 public key, who this is. client_id: of the started client. joined_at: wall clock [us].
+    identity: Ed25519 public key of the client. client_id: of the started client. joined_at: wall clock [us].
+    person_id: under which storage knows who this is. is_visitor: here for one command, unseen by the others.
     """
 
     connection_id: bytes
@@ -18,6 +19,8 @@ class Session:
     client_id: bytes
     nick: str
     joined_at: int
+    person_id: int = 0
+    is_visitor: bool = False
 
 
 def fold(nick: str) -> str:
@@ -26,12 +29,13 @@ def fold(nick: str) -> str:
 
 
 class Members:
-    """The sessions of a server, in the order of joining."""
+    """The sessions of a server, in the order of joining. Visitors are found by their connection only."""
 
     def __init__(self) -> None:
         self._by_connection: dict[bytes, Session] = {}
         self._by_nick: dict[str, Session] = {}
-        self._by_identity: dict[bytes, Session] = {}
+        self._by_person: dict[int, Session] = {}
+        self._visitors: dict[bytes, Session] = {}
 
     def __len__(self) -> int:
         return len(self._by_connection)
@@ -39,28 +43,37 @@ class Members:
     def __iter__(self) -> Iterator[Session]:
         return iter(self._by_connection.values())
 
+    @property
+    def visitors(self) -> list[Session]:
+        """Who is here for one command."""
+        return list(self._visitors.values())
+
     def find(self, connection_id: bytes) -> Session | None:
         """The session of a connection, when it has joined."""
-        return self._by_connection.get(connection_id)
+        return self._by_connection.get(connection_id) or self._visitors.get(connection_id)
 
     def find_nick(self, nick: str) -> Session | None:
         """The session under a nickname."""
         return self._by_nick.get(fold(nick))
 
-    def find_identity(self, identity: bytes) -> Session | None:
-        """The session of a key."""
-        return self._by_identity.get(identity)
+    def find_person(self, person_id: int) -> Session | None:
+        """The session of a person."""
+        return self._by_person.get(person_id)
 
     def add(self, session: Session) -> None:
-        """Let a session in; its nickname and key must be free."""
+        """Let a session in; its nickname and person must be free, unless it is a visitor."""
+        if session.is_visitor:
+            self._visitors[session.connection_id] = session
+            return
         self._by_connection[session.connection_id] = session
         self._by_nick[fold(session.nick)] = session
-        self._by_identity[session.identity] = session
+        self._by_person[session.person_id] = session
 
     def remove(self, connection_id: bytes) -> Session | None:
         """Take the session of a connection out."""
         session = self._by_connection.pop(connection_id, None)
         if session is not None:
             del self._by_nick[fold(session.nick)]
-            del self._by_identity[session.identity]
-        return session
+            del self._by_person[session.person_id]
+            return session
+        return self._visitors.pop(connection_id, None)

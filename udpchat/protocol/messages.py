@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 
 from udpchat.arq.channels import SendChannel
-from udpchat.config import CHANNEL_COUNT, KIB
+from udpchat.config import KIB
 from udpchat.errors import ErrorCode, ProtocolViolationError
 
 LONG_ANSWERS = 1  # message channel of lists
@@ -22,8 +21,8 @@ class OutgoingMessages:
     __slots__ = ("_lists", "_max_lists", "_max_queue", "channels")
 
     def __init__(self, max_queue: int, max_lists: int) -> None:
-        self.channels = tuple(SendChannel() for _ in range(CHANNEL_COUNT))
-        self._lists: deque[Iterator[bytes]] = deque()
+        self.channels = (SendChannel(), SendChannel())
+        self._lists: list[Iterator[bytes]] = []
         self._max_queue = max_queue
         self._max_lists = max_lists
 
@@ -48,10 +47,24 @@ class OutgoingMessages:
             self._fill(queue)
         return queue.next_fragment(max_size)
 
+    def next_whole(self, max_size: int) -> tuple[int, bytes] | None:
+        """Offset and bytes of what is to be sent on channel 0, when that is all there is to send; else None, unsent.
+
+        All: not more than max_size bytes, none of them sent before, and nothing on another channel.
+        """
+        first, long_answers = self.channels
+        return None if self._lists or long_answers.has_work else first.next_whole(max_size)
+
+    @property
+    def has_work(self) -> bool:
+        """Something may be sent now, as far as the windows of the channels go."""
+        first, long_answers = self.channels
+        return first.has_work or long_answers.has_work or bool(self._lists)
+
     def _fill(self, queue: SendChannel) -> None:
         while self._lists and queue.queued < WRITTEN_AHEAD:
             encoded = next(self._lists[0], None)
             if encoded is None:
-                self._lists.popleft()
+                del self._lists[0]
             else:
                 queue.write(encoded)

@@ -25,6 +25,8 @@ class NextRun:
 class OutgoingTransfers:
     """Transfers that are being sent on one connection, served fairly. scheme: how those that start now are repeated."""
 
+    __slots__ = ("_max_transfers", "_scheduler", "_sent", "_sources", "scheme")
+
     def __init__(self, max_transfers: int, scheme: Scheme = SELECTIVE_REPEAT) -> None:
         self.scheme = scheme
         self._max_transfers = max_transfers
@@ -69,6 +71,11 @@ class OutgoingTransfers:
     def find(self, transfer_id: int) -> SendTransfer | None:
         """The state of a transfer that is being sent."""
         return self._scheduler.find(transfer_id)
+
+    @property
+    def is_idle(self) -> bool:
+        """No file is being sent, and none was whose end is still to be told."""
+        return not (self._sources or self._sent)
 
     def has_work(self) -> bool:
         """There are bytes that may be sent now, as far as credit goes."""

@@ -26,6 +26,18 @@ class Receiver:
     Appends to events what the services are to be told. `drops` counts what was refused, by reason.
     """
 
+    __slots__ = (
+        "_channels",
+        "_connection_id",
+        "_events",
+        "_max_transfers",
+        "_readers",
+        "_transfers",
+        "acks",
+        "drops",
+        "window",
+    )
+
     def __init__(
         self, connection_id: bytes, events: deque[ConnectionEvent], window: ReceiveWindow, max_transfers: int
     ) -> None:

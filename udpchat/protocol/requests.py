@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from udpchat.errors import UsageError
 
@@ -37,6 +37,10 @@ class Requests:
         asked = self._open.pop(request_id, None)
         if asked is not None and asked[1] is not None:
             asked[1](request_id)
+
+    def forget(self, keep: Container[int]) -> None:
+        """The connection was lost: nobody answers any more, but for requests that are asked again on the next one."""
+        self._open = {request_id: asked for request_id, asked in self._open.items() if request_id in keep}
 
     def refuse(self, request_id: int, code: int, text: str) -> None:
         """The server said no."""

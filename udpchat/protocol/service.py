@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from udpchat.config import Config
 from udpchat.errors import ErrorCode, StorageError, UsageError
@@ -52,6 +52,19 @@ class Service(Protocol):
 
     def on_event(self, event: ConnectionEvent, now: int) -> None:
         """Anything else that a connection tells."""
+        ...
+
+
+@runtime_checkable
+class TimedService(Protocol):
+    """A service that owns time: two of the five methods of the core contract."""
+
+    def handle_timeout(self, now: int) -> None:
+        """Act on every deadline that has passed."""
+        ...
+
+    def next_timeout(self) -> int | None:
+        """When `handle_timeout` has something to do."""
         ...
 
 
@@ -119,6 +132,7 @@ class Host:
         self.desk = desk
         self._on_part_failed = on_part_failed
         self._services = services
+        self._timed = tuple(service for service in services if isinstance(service, TimedService))
         self._by_record = {record: service for service in services for record in service.handles}
 
     @property
@@ -135,6 +149,11 @@ class Host:
         """Act on every deadline that has passed."""
         self.endpoint.handle_timeout(now)
         self.dispatch(now)
+        for service in self._timed:
+            deadline = service.next_timeout()
+            if deadline is not None and deadline <= now:
+                service.handle_timeout(now)
+                self.dispatch(now)
 
     def next_event(self) -> Any:
         """A store request or an event for the application; None when there is none."""
@@ -147,7 +166,10 @@ class Host:
 
     def next_timeout(self) -> int | None:
         """When `handle_timeout` has something to do; in the past when an event or a datagram is waiting."""
-        return AT_ONCE if self.desk.outbox else self.endpoint.next_timeout()
+        if self.desk.outbox:
+            return AT_ONCE
+        deadlines = [service.next_timeout() for service in self._timed]
+        return min((at for at in (self.endpoint.next_timeout(), *deadlines) if at is not None), default=None)
 
     def check_invariants(self) -> None:
         """AssertionError when a rule is broken that must hold after every step: for simulations and tests."""

@@ -23,7 +23,7 @@ from udpchat.protocol.outgoing import OutgoingTransfers
 from udpchat.protocol.path import Path
 from udpchat.protocol.watch import Cause, Watcher
 from udpchat.protocol.writer import DATA_OVERHEAD, MESSAGE_OVERHEAD, BlockSource, PacketWriter
-from udpchat.wire.codec import Message, Ping, Probe, encode_body
+from udpchat.wire.codec import Ping, Probe, encode_body
 from udpchat.wire.numbers import PacketType
 
 MESSAGE_RESERVE = 8  # datagrams by which control and chat may overdraw the congestion window
@@ -34,6 +34,20 @@ Sent = tuple[memoryview, int]  # datagrams one after another, bytes of each
 
 class Transmitter:
     """Sends messages before file bytes, file bytes as the windows and the pacer allow, and repeats what is lost."""
+
+    __slots__ = (
+        "_pacing_deadline",
+        "_writer",
+        "copies",
+        "failed",
+        "messages",
+        "mtu",
+        "peer_window",
+        "ping_due",
+        "recovery",
+        "transfers",
+        "watcher",
+    )
 
     def __init__(
         self,
@@ -66,6 +80,18 @@ class Transmitter:
             self._on_acked(run)
         self._on_lost(outcome.lost)
         return outcome
+
+    def on_lone_ack(self, run: SentRun, arrival: int, ack_delay: int, window: int, now: int) -> None:
+        """The ACK of a packet that `Recovery.lone_message` gave came in: what `on_ack` does, for this one."""
+        self.recovery.on_lone_ack(arrival, ack_delay, now)
+        self.peer_window = window
+        self.copies.settle(run)
+        self._on_message_acked(run)
+
+    @property
+    def has_work(self) -> bool:
+        """An ACK may have made room for something: `datagrams` is to be asked."""
+        return self.messages.has_work or not self.transfers.is_idle or bool(self.failed)
 
     def on_timeout(self, now: int) -> None:
         """Timers of loss recovery; a call that comes early does nothing."""
@@ -108,12 +134,25 @@ class Transmitter:
         self._follow_mtu()
 
     def next_timeout(self, path: Path) -> int | None:
-        """The earliest of all that this half waits for; what the path does not let it send it does not wait for."""
-        if path.budget() < self.mtu.datagram_size:
+        """The earliest of all that this half waits for; what the path does not let it send it does not wait for.
+
+        Without the next search for a larger datagram, which is ten minutes away: see mtu.next_timeout.
+        """
+        earliest = self.recovery.next_timeout()
+        if not path.is_validated and path.budget() < self.mtu.datagram_size:
+            return earliest
+        for deadline in (self.copies.next_timeout(), self._pacing_deadline):
+            if deadline is not None and (earliest is None or deadline < earliest):
+                earliest = deadline
+        return earliest
+
+    def next_timeout_of_message(self) -> int | None:
+        """The same right after `lone_message`: its probe timeout is longer than the time until its copy is due."""
+        copy = self.copies.next_timeout()
+        if copy is None:
             return self.recovery.next_timeout()
-        search = self.mtu.next_timeout() if path.is_validated else None
-        deadlines = (self.recovery.next_timeout(), self.copies.next_timeout(), self._pacing_deadline, search)
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        loss = self.recovery.loss_deadline()
+        return copy if loss is None else min(loss, copy)
 
     def _on_acked(self, run: SentRun) -> None:
         self.copies.settle(run)
@@ -122,11 +161,14 @@ class Transmitter:
                 self.transfers.on_acked(run)
                 self.mtu.on_packet_acked(run.size)
             case Kind.MESSAGE:
-                self.messages.channels[run.stream].on_acked(run.offset, run.length)
-                self.mtu.on_packet_acked(run.size)
+                self._on_message_acked(run)
             case Kind.PROBE:
                 self.mtu.on_probe_acked(run.size)
                 self._follow_mtu()
+
+    def _on_message_acked(self, run: SentRun) -> None:
+        self.messages.channels[run.stream].on_acked(run.offset, run.length)
+        self.mtu.on_packet_acked(run.size)
 
     def _on_lost(self, lost: list[SentRun]) -> None:
         if lost and self.watcher is not None:
@@ -161,6 +203,35 @@ class Transmitter:
         ):
             while path.budget() >= self.mtu.datagram_size and (sent := next(packets, None)) is not None:
                 yield sent
+
+    def lone_message(self, now: int) -> memoryview | None:
+        """The datagram of `datagrams`, when that is one: all that waits on channel 0, or the copy of its last packet.
+
+        None in any other case. To be asked when the address of the peer is proved; what it sends, and the state
+        afterwards, are those of `datagrams`.
+        """
+        recovery, messages, size = self.recovery, self.messages, self.mtu.datagram_size
+        if (
+            recovery.probes_due
+            or self.ping_due
+            or self.failed
+            or not self.transfers.is_idle
+            or self.copies.has_tail
+            or not self.mtu.is_resting(now)
+            or recovery.window_left() + MESSAGE_RESERVE * size < size
+        ):
+            return None
+        if (content := messages.next_whole(size - MESSAGE_OVERHEAD)) is not None:
+            sent: Sent | None = self._message(0, *content, now, Cause.FIRST)
+        elif messages.has_work or (copied := self.copies.take_message(now)) is None:
+            return None
+        else:
+            sent = self._again(copied, now, Cause.COPY)
+        if sent is None:
+            return None
+        self._pacing_deadline = None
+        recovery.mark_app_limited()
+        return sent[0]
 
     def _single_packets(self, path: Path, now: int) -> Iterator[Sent]:
         yield from self._copies(now)
@@ -216,7 +287,7 @@ class Transmitter:
             yield self._message(channel, offset, content, now, Cause.RETRANSMISSION if again else Cause.FIRST)
 
     def _message(self, channel: int, offset: int, data: bytes | memoryview, now: int, cause: Cause) -> Sent:
-        number, view = self._writer.packet(PacketType.MSG, Message(channel, offset), data)
+        number, view = self._writer.message(channel, offset, data)
         size = len(view)
         run = SentRun(number, 1, now, size, size, Kind.MESSAGE, channel, offset, len(data), len(data))
         self._record(run, now, cause)

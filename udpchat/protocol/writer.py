@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from udpchat.arq.numbers import PacketNumbers
-from udpchat.config import MAX_BURST
 from udpchat.crypto.sealing import Protection
+from udpchat.errors import UsageError
 from udpchat.wire.codec import Clear, encode_associated
-from udpchat.wire.hot import pack_data_headers
+from udpchat.wire.hot import MAX_NUMBER, pack_data_headers, pack_msg
 from udpchat.wire.numbers import Flag, PacketType
 from udpchat.wire.packets import TRAILER_SIZE
 
@@ -18,7 +18,8 @@ DATA_OVERHEAD = DATA_CLEAR_SIZE + TRAILER_SIZE  # bytes of a DATA datagram that 
 _FROM_SERVER = int(Flag.FROM_SERVER)
 _KIND = int(Flag.FROM_SERVER | Flag.SEALED)
 KEY_PHASE = int(Flag.KEY_PHASE)
-MESSAGE_OVERHEAD = 33 + TRAILER_SIZE  # the same of a MSG datagram
+MESSAGE_CLEAR_SIZE = 33  # the same two of a MSG packet
+MESSAGE_OVERHEAD = MESSAGE_CLEAR_SIZE + TRAILER_SIZE
 
 
 class BlockSource(Protocol):
@@ -32,18 +33,28 @@ class BlockSource(Protocol):
 class PacketWriter:
     """Builds the datagrams of one connection in a buffer that the driver lends.
 
-    flags: FROM_SERVER and SEALED as they apply to all packets. A view that is returned is valid until the next call.
+    flags: FROM_SERVER and SEALED as they apply to all packets. plain: a buffer for what is read to be sealed, used in
+    one call only; all connections of a socket share it, since one each took 64 KiB. A view that is returned is valid
+    until the next call.
     """
 
+    __slots__ = ("_base_flags", "_buffer", "_connection_id", "_plain", "_protection", "numbers")
+
     def __init__(
-        self, connection_id: bytes, flags: int, protection: Protection, numbers: PacketNumbers, buffer: memoryview
+        self,
+        connection_id: bytes,
+        flags: int,
+        protection: Protection,
+        numbers: PacketNumbers,
+        buffer: memoryview,
+        plain: memoryview,
     ) -> None:
         self.numbers = numbers
         self._connection_id = connection_id
         self._protection = protection
         self._base_flags = int(flags)
         self._buffer = buffer
-        self._scratch = memoryview(bytearray(MAX_BURST))
+        self._plain = plain
 
     @property
     def _flags(self) -> int:
@@ -65,6 +76,17 @@ class PacketWriter:
         self._protection.seal_into(number, body, view[:clear_size], view[clear_size:])
         return number, view
 
+    def message(self, channel: int, offset: int, data: bytes | memoryview) -> tuple[int, memoryview]:
+        """A MSG packet, byte for byte what `packet` makes, a third faster: a room is made of them."""
+        number = self.numbers.next_burst(1)
+        if not 0 <= offset <= MAX_NUMBER >= number:
+            raise UsageError(f"no such MSG: packet {number}, offset {offset}")
+        associated = pack_msg(self._flags, self._connection_id, number, len(data), channel, offset)
+        view = self._buffer[: MESSAGE_OVERHEAD + len(data)]
+        view[:MESSAGE_CLEAR_SIZE] = associated
+        self._protection.seal_into(number, data, associated, view[MESSAGE_CLEAR_SIZE:])
+        return number, view
+
     def data_burst(
         self, source: BlockSource, transfer_id: int, offset: int, length: int, chunk: int
     ) -> tuple[int, int, memoryview] | None:
@@ -72,7 +94,7 @@ class PacketWriter:
 
         First packet number, packets, datagrams; None when the source gave fewer bytes than asked.
         """
-        plain = self._scratch[:length]
+        plain = self._plain[:length]
         if source.read_into(offset, plain) != length:
             return None
         count = -(-length // chunk)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from udpchat.errors import StorageError, UsageError
-from udpchat.protocol.ports import CommitPart, Job, PartFailed, Result, Store, StoreRequest, SyncPart, WritePart
+from udpchat.files.ports import CommitPart, PartFailed, SyncPart, WritePart
+from udpchat.protocol.ports import Job, Lane, Result, Store, StoreRequest
 from udpchat.sim.network import Network
 
 Complete = Callable[[int, Result, int], None]  # (request id, result, now)
@@ -35,22 +36,29 @@ class DiskSpec:
             raise ValueError("a delay and a rate are not negative, a probability is between 0 and 1")
 
 
-class DelayedStore:
-    """Performs requests as a driver with one worker thread would, in the virtual time of a network.
+@dataclass(slots=True)
+class _Queue:
+    """The jobs of a lane, each with its request id, whether it fails and who hears of it. busy: until when [us]."""
 
-    What the store calls quick is done at once; jobs follow one another, and a job has its effect when its time is
-    over. spec may be replaced in mid-run.
+    jobs: deque[tuple[Job, int, bool, Complete]] = field(default_factory=deque)
+    busy: int = 0
+
+
+class DelayedStore:
+    """Performs requests as a driver with a worker thread for each lane would, in the virtual time of a network.
+
+    What the store calls quick is done at once. Jobs of a lane follow one another, lanes run beside each other, and a
+    job has its effect when its time is over. spec may be replaced in mid-run.
     """
 
-    __slots__ = ("_busy", "_crashed", "_dirty", "_jobs", "_network", "_random", "_store", "spec")
+    __slots__ = ("_crashed", "_dirty", "_network", "_queues", "_random", "_store", "spec")
 
     def __init__(self, store: Store, network: Network, spec: DiskSpec, seed: int | str) -> None:
         self.spec = spec
         self._store = store
         self._network = network
         self._random = Random(f"disk {seed}")
-        self._jobs: deque[tuple[Job, int, bool, Complete]] = deque()
-        self._busy = 0  # until when the worker has work [us]
+        self._queues = {lane: _Queue() for lane in Lane}
         self._dirty = 0  # bytes written that no sync was charged for
         self._crashed = False
 
@@ -69,16 +77,22 @@ class DelayedStore:
             if request.request_id or answer is not None:
                 complete(request.request_id, answer, self._network.now)
             return
-        self._jobs.append((answer, request.request_id, fails, complete))
-        self._busy = max(self._busy, self._network.now) + self._duration(request, share)
-        self._network.call_at(self._busy, self._finish)
+        queue = self._queues[answer.lane]
+        queue.jobs.append((answer, request.request_id, fails, complete))
+        queue.busy = max(queue.busy, self._network.now) + self._duration(request, share)
+        self._network.call_at(queue.busy, lambda: self._finish(queue))
 
     def crash(self) -> None:
-        """Forget all jobs, as a power cut does; by the seed the one at work may have had its effect unheard."""
+        """Forget all jobs, as a power cut does; by the seed those at work may have had their effect unheard."""
         self._crashed = True
-        if self._jobs and self._random.random() < 0.5:
-            self._jobs[0][0].run()
-        self._jobs.clear()
+        for lane, queue in self._queues.items():
+            if queue.jobs and self._random.random() < 0.5:
+                job, *_ = queue.jobs[0]
+                outcome = job.run()
+                if lane is Lane.MESSAGES:
+                    # In memory the effect of a job is in its second half; that of a file is left to a sync.
+                    job.finish(outcome)
+            queue.jobs.clear()
 
     def _duration(self, request: StoreRequest, share: float) -> int:
         duration = int(self.spec.delay * (0.5 + share / 2))
@@ -88,10 +102,10 @@ class DelayedStore:
             self._dirty = 0
         return duration
 
-    def _finish(self) -> None:
+    def _finish(self, queue: _Queue) -> None:
         if self._crashed:
             return
-        job, request_id, fails, complete = self._jobs.popleft()
+        job, request_id, fails, complete = queue.jobs.popleft()
         result = StorageError(_FAILED) if fails else job.finish(job.run())
         if request_id or result is not None:
             complete(request_id, result, self._network.now)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from udpchat.protocol.ports import FileEntry
+from udpchat.files.ports import FileEntry
 from udpchat.store.database import transaction
 from udpchat.store.names import name_key, numbered
 from udpchat.store.partfile import PartInfo

@@ -7,6 +7,7 @@ is on the disk.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -50,21 +51,25 @@ SCHEMA: Final[tuple[str, ...]] = (
 )
 
 
-def open_database(path: Path, schema: Sequence[str] = SCHEMA) -> sqlite3.Connection:
+def open_database(
+    path: Path, schema: Sequence[str] = SCHEMA, application_id: int = APPLICATION_ID
+) -> sqlite3.Connection:
     """The database at path, made when there is none, brought to the newest schema after a backup.
 
-    StorageError when it is damaged, not ours, of a newer udpchat, or held by another program.
+    application_id: which of our databases it is. StorageError when it is damaged, not that one, of a newer udpchat, or
+    held by another program.
     """
     try:
+        _make(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise storage_error(error, f"open {path}") from error
     try:
         _configure(connection)
-        _check(connection, path)
-        _migrate(connection, path, schema)
+        _check(connection, path, application_id)
+        _migrate(connection, path, schema, application_id)
         connection.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         connection.close()
         raise storage_error(error, f"open {path}") from error
     except BaseException:
@@ -79,11 +84,42 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A second connection to a database that `open_database` has opened: reads beside the writer only."""
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            _configure(connection)
+            connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise storage_error(error, f"open {path}") from error
+    return connection
+
+
+@contextlib.contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is read inside is of one moment."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _make(path: Path) -> None:
+    """An empty file that only its owner may read, when there is none: SQLite's other files get the same permissions."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _configure(connection: sqlite3.Connection) -> None:
@@ -103,17 +139,17 @@ def _number(connection: sqlite3.Connection, pragma: str) -> int:
     return int(value)
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def _check(connection: sqlite3.Connection, path: Path, application_id: int) -> None:
     application = _number(connection, "application_id")
     empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
-    if application != APPLICATION_ID and not empty:
+    if application != application_id and not empty:
         raise StorageError(f"{path} is a database of another program; choose another data folder")
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise StorageError(f"{path} is damaged ({verdict}); restore it from a backup")
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, schema: Sequence[str]) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, schema: Sequence[str], application_id: int) -> None:
     version, newest = _number(connection, "user_version"), len(schema)
     if version > newest:
         text = f"{path} was written by a newer udpchat (schema {version}, this one knows {newest}); update udpchat"
@@ -127,11 +163,12 @@ def _migrate(connection: sqlite3.Connection, path: Path, schema: Sequence[str]) 
         for script in schema[version:]:
             for statement in script.split(";"):
                 connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {application_id}")
         connection.execute(f"PRAGMA user_version = {newest}")
 
 
 def _back_up(connection: sqlite3.Connection, path: Path) -> None:
+    _make(path)
     copy = sqlite3.connect(path)
     try:
         connection.backup(copy)

@@ -16,7 +16,7 @@ from typing import Final
 
 from udpchat.config import MAX_PART_RUNS, MIB
 from udpchat.errors import StorageError
-from udpchat.protocol.ports import CreatePart, FileEntry
+from udpchat.files.ports import CreatePart, FileEntry
 from udpchat.store.failpoints import reach
 from udpchat.store.folders import Folder
 from udpchat.store.names import export_name, numbered

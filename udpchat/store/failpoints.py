@@ -8,6 +8,9 @@
     committed     the list shows it, nobody was told
     replied       the uploader was told; reached by whoever sends the answer
 
+    chat-written    lines of chat are in a transaction that is not committed yet
+    chat-committed  they are durable, nobody was told
+
 UDPCHAT_FAILPOINT=linked:2 kills the process (SIGKILL) when "linked" is reached for the second time.
 """
 
@@ -19,6 +22,7 @@ from collections.abc import Callable
 from typing import Final
 
 POINTS: Final = ("part-created", "synced", "journalled", "verified", "linked", "committed", "replied")
+CHAT_POINTS: Final = ("chat-written", "chat-committed")
 VARIABLE: Final = "UDPCHAT_FAILPOINT"
 
 Hook = Callable[[str], None]
@@ -48,10 +52,9 @@ def parse(setting: str) -> Hook | None:
     if not setting:
         return None
     point, _, count = setting.partition(":")
-    if point not in POINTS or (count and not (count.isdecimal() and int(count) > 0)):
-        raise ValueError(
-            f"{VARIABLE}={setting}: expected one of {', '.join(POINTS)}, then perhaps :2 for the second time"
-        )
+    if point not in POINTS + CHAT_POINTS or (count and not (count.isdecimal() and int(count) > 0)):
+        points = ", ".join(POINTS + CHAT_POINTS)
+        raise ValueError(f"{VARIABLE}={setting}: expected one of {points}, then perhaps :2 for the second time")
     return Killer(point, int(count or 1))
 
 

@@ -7,20 +7,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 from udpchat.errors import UsageError
-from udpchat.protocol.ports import (
+from udpchat.files.ports import (
     AbortPart,
     ClosePart,
     CloseSource,
     CommitPart,
     CreatePart,
     DigestSource,
-    Job,
     OpenLocal,
-    Result,
-    StoreRequest,
     SyncPart,
     WritePart,
 )
+from udpchat.protocol.ports import Job, Result, StoreRequest
 from udpchat.store.downloads import Downloads
 from udpchat.store.fileio import file_io, posix_capable
 from udpchat.store.parts import PartTable, make_job

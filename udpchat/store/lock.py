@@ -24,7 +24,7 @@ class FolderLock:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
         self._fd: int | None = os.open(folder / LOCK_NAME, flags, 0o600)
         try:
-            _lock(self._fd)
+            lock_file(self._fd)
         except OSError as error:
             os.close(self._fd)
             self._fd = None
@@ -41,11 +41,13 @@ class FolderLock:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(fd: int) -> None:
+    def lock_file(fd: int) -> None:
+        """Lock an open file for this process; OSError when another has it."""
         msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _lock(fd: int) -> None:
+    def lock_file(fd: int) -> None:
+        """Lock an open file for this process; OSError when another has it."""
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

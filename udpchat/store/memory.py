@@ -1,4 +1,7 @@
-"""Storage without a disk, for simulations and tests: the same answers, and a `crash` that loses what was not synced."""
+"""Storage without a disk, for simulations and tests: the same answers, and a `crash` that loses what was not synced.
+
+Files here; what chat asks is in memory_chat.py.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Final, TypeAlias
 from udpchat.arq.ranges import RangeSet
 from udpchat.config import MIB
 from udpchat.errors import ErrorCode, StorageError, UsageError
-from udpchat.protocol.ports import (
+from udpchat.files.ports import (
     NO_FILE_ID,
     AbortPart,
     ClosePart,
@@ -20,7 +23,6 @@ from udpchat.protocol.ports import (
     DigestSource,
     FileEntry,
     FindFile,
-    Job,
     ListFiles,
     LocalFile,
     OpenLocal,
@@ -28,11 +30,12 @@ from udpchat.protocol.ports import (
     PartCreated,
     PartFailed,
     PartSynced,
-    Result,
-    StoreRequest,
     SyncPart,
     WritePart,
 )
+from udpchat.protocol.ports import Job, Lane, Result, StoreRequest
+from udpchat.store.chat_rules import ChatLimits
+from udpchat.store.memory_chat import MemoryChat, later
 from udpchat.store.names import name_key, numbered
 from udpchat.store.refusals import (
     check_new,
@@ -87,7 +90,7 @@ class MemorySource:
 class MemoryStore:
     """Performs all requests, of servers and of clients.
 
-    clock: wall clock since 1970 [us]. random_bytes: for file ids. local: the files of the user, by path.
+    clock: wall clock since 1970 [us]. random_bytes: for file ids and salts. local: the files of the user, by path.
     """
 
     __slots__ = ("_capacity", "_clock", "_contents", "_entries", "_handlers", "_parts", "_random_bytes", "local")
@@ -99,6 +102,7 @@ class MemoryStore:
         random_bytes: Callable[[int], bytes],
         local: Mapping[str, bytes] | None = None,
         capacity: int = CAPACITY,
+        chat_limits: ChatLimits | None = None,
     ) -> None:
         self.local = dict(local or {})
         self._clock = clock
@@ -109,17 +113,18 @@ class MemoryStore:
         self._contents: dict[bytes, bytes] = {}  # by file id
         self._handlers: dict[type, Handler] = {
             WritePart: self._write,
-            CreatePart: self._later(self._create),
+            CreatePart: later(self._create, Lane.FILES),
             SyncPart: self._sync,
-            CommitPart: self._later(self._commit),
-            AbortPart: self._later(self._abort),
+            CommitPart: later(self._commit, Lane.FILES),
+            AbortPart: later(self._abort, Lane.FILES),
             ClosePart: self._close_part,
-            ListFiles: self._later(self._list),
-            FindFile: self._later(self._find),
-            OpenStored: self._later(self._open_stored),
-            OpenLocal: self._later(self._open_local),
-            DigestSource: self._later(self._digest),
+            ListFiles: later(self._list, Lane.FILES),
+            FindFile: later(self._find, Lane.FILES),
+            OpenStored: later(self._open_stored, Lane.FILES),
+            OpenLocal: later(self._open_local, Lane.FILES),
+            DigestSource: later(self._digest, Lane.FILES),
             CloseSource: lambda request: request.source.close(),
+            **MemoryChat(clock, random_bytes, chat_limits).handlers(),
         }
 
     def submit(self, request: StoreRequest) -> Result | Job:
@@ -130,24 +135,12 @@ class MemoryStore:
         """Nothing is held."""
 
     def crash(self) -> None:
-        """Forget what was not synced, as a power cut does. Jobs that are on their way must not be finished after it."""
+        """Forget what was not synced, as a power cut does. Jobs that are on their way must not be finished after it.
+
+        What chat was answered stays.
+        """
         for part in self._parts.values():
             part.ranges = RangeSet(part.durable)
-
-    @staticmethod
-    def _later(perform: Callable[..., Result]) -> Handler:
-        """As a job; everything happens when it is finished, so that a crash before that finds nothing done."""
-
-        def submit(request: StoreRequest) -> Job:
-            def finish(_: object) -> Result:
-                try:
-                    return perform(request)
-                except StorageError as error:
-                    return error
-
-            return Job(lambda: None, finish)
-
-        return submit
 
     def _create(self, request: CreatePart) -> PartCreated:
         entry = self._entries.get(request.part_id)

@@ -11,20 +11,19 @@ from typing import Protocol, cast
 
 from udpchat.config import MAX_OPEN_PARTS
 from udpchat.errors import ErrorCode, StorageError
-from udpchat.protocol.ports import (
+from udpchat.files.ports import (
     AbortPart,
     ClosePart,
     CommitPart,
     CreatePart,
     FileEntry,
-    Job,
     PartCreated,
     PartFailed,
     PartSynced,
-    Result,
     SyncPart,
     WritePart,
 )
+from udpchat.protocol.ports import Job, Result
 from udpchat.store.failpoints import reach
 from udpchat.store.partfile import PartFile, Runs, prefix_of
 from udpchat.store.refusals import check_same, incomplete, mismatch, unknown_part

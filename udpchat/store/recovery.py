@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from udpchat.config import PART_LIFETIME
-from udpchat.protocol.ports import FileEntry
+from udpchat.files.ports import FileEntry
 from udpchat.store.catalogue import Catalogue, PartRow
 from udpchat.store.partfile import pack_runs, unpack_runs
 from udpchat.store.uploads import Folders, Uploads

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from udpchat.config import MAX_FILE_NAME, MAX_FILE_SIZE
 from udpchat.errors import ErrorCode, StorageError
-from udpchat.protocol.ports import CreatePart
+from udpchat.files.ports import CreatePart
 
 
 def check_new(request: CreatePart) -> None:

@@ -1,4 +1,4 @@
-"""The storage of a server: a data folder with a database, parts and files."""
+"""The storage of a server: a data folder with databases, parts and files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from udpchat.config import MIN_FREE_SPACE
 from udpchat.errors import StorageError, UsageError
-from udpchat.protocol.ports import (
+from udpchat.files.ports import (
     NO_FILE_ID,
     AbortPart,
     ClosePart,
@@ -18,17 +18,16 @@ from udpchat.protocol.ports import (
     DigestSource,
     FileEntry,
     FindFile,
-    Job,
     ListFiles,
     OpenLocal,
     OpenStored,
-    Result,
-    Source,
-    StoreRequest,
     SyncPart,
     WritePart,
 )
+from udpchat.protocol.ports import Job, Result, Source, StoreRequest
 from udpchat.store.catalogue import Catalogue
+from udpchat.store.chat import ChatStore
+from udpchat.store.chat_rules import ChatLimits
 from udpchat.store.database import open_database
 from udpchat.store.lock import FolderLock
 from udpchat.store.parts import PartTable, make_job
@@ -50,7 +49,7 @@ class ServerStore:
     use, damaged, or of a newer version.
     """
 
-    __slots__ = ("_catalogue", "_folders", "_handlers", "_lock", "_parts", "recovered")
+    __slots__ = ("_catalogue", "_chat", "_folders", "_handlers", "_lock", "_parts", "recovered")
 
     def __init__(
         self,
@@ -59,16 +58,19 @@ class ServerStore:
         clock: Callable[[], int],
         random_bytes: Callable[[int], bytes],
         limits: Limits | None = None,
+        chat_limits: ChatLimits | None = None,
         portable: bool | None = None,
     ) -> None:
         """See the class.
 
         clock: wall clock since 1970 [us]. portable: None decides by what the system can do.
         """
+        self._chat: ChatStore | None = None
         self._lock, self._folders, self._catalogue = _open_folder(folder, portable=portable)
         uploads = Uploads(self._catalogue, self._folders, limits or Limits(spare=MIN_FREE_SPACE), clock, random_bytes)
         try:
             self.recovered: Recovery = recover(self._catalogue, self._folders, uploads, clock())
+            self._chat = ChatStore(folder, clock=clock, random_bytes=random_bytes, limits=chat_limits)
         except BaseException:
             self._parts = PartTable(uploads)
             self.close()
@@ -87,6 +89,7 @@ class ServerStore:
             OpenLocal: self._open_local,
             DigestSource: digest_source,
             CloseSource: lambda request: request.source.close(),
+            **self._chat.handlers(),
         }
 
     def submit(self, request: StoreRequest) -> Result | Job:
@@ -96,6 +99,8 @@ class ServerStore:
     def close(self) -> None:
         """Close everything. Nothing is written first: stopping and crashing leave the same behind."""
         self._parts.close()
+        if self._chat is not None:
+            self._chat.close()
         self._catalogue.close()
         self._folders.close()
         self._lock.release()

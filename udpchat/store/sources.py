@@ -10,7 +10,8 @@ from typing import Final
 
 from udpchat.config import MAX_FILE_SIZE, MIB
 from udpchat.errors import ErrorCode, StorageError, UsageError
-from udpchat.protocol.ports import DigestSource, Job, LocalFile, Source
+from udpchat.files.ports import DigestSource, LocalFile
+from udpchat.protocol.ports import Job, Source
 from udpchat.store.fileio import FileIO
 from udpchat.store.parts import make_job
 from udpchat.store.refusals import no_local_file

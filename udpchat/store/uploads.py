@@ -15,7 +15,7 @@ from typing import Final
 
 from udpchat.config import MAX_PARTS_PER_OWNER, MAX_STORED_FILES, MIB
 from udpchat.errors import ErrorCode, StorageError
-from udpchat.protocol.ports import CreatePart, FileEntry
+from udpchat.files.ports import CreatePart, FileEntry
 from udpchat.store.catalogue import Catalogue, PartRow
 from udpchat.store.failpoints import reach
 from udpchat.store.folders import Folder

@@ -34,6 +34,7 @@ from udpchat.wire.values import (
     Data,
     Header,
     Hello,
+    LoneAck,
     Message,
     Packet,
     Params,
@@ -57,6 +58,7 @@ __all__ = [
     "Data",
     "Header",
     "Hello",
+    "LoneAck",
     "Message",
     "Packet",
     "Params",
@@ -69,6 +71,7 @@ __all__ = [
     "checksum_fits",
     "decode",
     "decode_body",
+    "decode_lone_ack",
     "decode_params",
     "encode_associated",
     "encode_body",
@@ -83,6 +86,7 @@ _CHALLENGE_PADDING: Final = bytes(16)
 _PING_BODY: Final = bytes(24)
 _HELLO_FIXED: Final = _OVERHEAD + 32 + 4 + 1  # bytes of a HELLO with neither cookie nor padding
 
+_LONE_ACK_DATAGRAM: Final = hot.LONE_ACK_SIZE + TRAILER_SIZE
 _TYPES: Final = {int(packet_type): packet_type for packet_type in PacketType}
 _HANDSHAKE: Final = frozenset(PacketType[name] for name in UNSEALED_TYPES)
 _CLEAR_OF: Final[dict[PacketType, type[Clear]]] = {
@@ -139,6 +143,18 @@ def decode(datagram: bytes | bytearray | memoryview) -> Packet:
         raise DecodeError("malformed") from None
     header = Header(packet_type, flags, body_length, connection_id, packet_number)
     return Packet(header, clear, view[:clear_end], view[clear_end:])
+
+
+def decode_lone_ack(datagram: bytes | bytearray | memoryview) -> LoneAck | None:
+    """What `decode` says of an ACK with one range, in a fifth of its time; None for anything else, and for bad ones."""
+    if len(datagram) != _LONE_ACK_DATAGRAM or (fields := hot.unpack_lone_ack(datagram)) is None:
+        return None
+    flags, connection_id, packet_number, largest, arrival, ack_delay, received, window, start, stop = fields
+    if flags & ~KNOWN_FLAGS or packet_number > MAX_NUMBER or received > MAX_NUMBER:
+        return None
+    if not start <= largest <= MAX_NUMBER or stop != largest + 1:
+        return None
+    return LoneAck(flags, connection_id, packet_number, arrival, ack_delay, received, window, start, stop)
 
 
 def _clear_part(packet_type: PacketType, view: memoryview, body_length: int) -> tuple[Clear | None, int]:

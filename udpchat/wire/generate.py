@@ -123,6 +123,25 @@ def pack_$name(
         $fixed_names, count
     )
     return head + b"".join([_${NAME}_ITEM.pack(*item) for item in $array])
+
+
+LONE_${NAME}_SIZE: Final = HEADER_SIZE + ${NAME}_CLEAR_SIZE + _${NAME}_ITEM.size  # header and clear part, one of $array
+_LONE_$NAME: Final = Struct("$header_format$clear_format$count_format$item_format")
+_LONE_${NAME}_BODY: Final = ${NAME}_CLEAR_SIZE + _${NAME}_ITEM.size
+
+
+def unpack_lone_$name(datagram: Buffer) -> tuple[$lone_types] | None:
+    """flags, connection_id, packet_number, $fixed_names, and the only one of $array.
+
+    The datagram has LONE_${NAME}_SIZE bytes and a trailer. None when it is no $NAME with one of $array.
+    """
+    (
+        magic, version, type_, flags, body_length, connection_id, packet_number,
+        $fixed_names, count, $item_names
+    ) = _LONE_$NAME.unpack_from(datagram)
+    if type_ != $NAME or count != 1 or body_length != _LONE_${NAME}_BODY or magic != MAGIC or version != VERSION:
+        return None
+    return flags, connection_id, packet_number, $fixed_names, $item_names
 ''')
 
 _RUN: Final = Template('''
@@ -268,6 +287,8 @@ def _packet_source(packet: PacketSchema, protocol: ProtocolSchema) -> str:
         array=last.name,
         fixed_names=", ".join(field.name for field in fixed),
         item_format="".join(item.format for item in last.items),
+        item_names=", ".join(item.name for item in last.items),
+        lone_types=f"int, bytes, int, {_types([*fixed, *last.items])}",
     )
 
 

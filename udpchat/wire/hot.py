@@ -123,6 +123,25 @@ def pack_ack(
     return head + b"".join([_ACK_ITEM.pack(*item) for item in ranges])
 
 
+LONE_ACK_SIZE: Final = HEADER_SIZE + ACK_CLEAR_SIZE + _ACK_ITEM.size  # header and clear part, one of ranges
+_LONE_ACK: Final = Struct(">HBBHH8sQQIIQIBQQ")
+_LONE_ACK_BODY: Final = ACK_CLEAR_SIZE + _ACK_ITEM.size
+
+
+def unpack_lone_ack(datagram: Buffer) -> tuple[int, bytes, int, int, int, int, int, int, int, int] | None:
+    """flags, connection_id, packet_number, largest, arrival, ack_delay, received, window, and the only one of ranges.
+
+    The datagram has LONE_ACK_SIZE bytes and a trailer. None when it is no ACK with one of ranges.
+    """
+    (
+        magic, version, type_, flags, body_length, connection_id, packet_number,
+        largest, arrival, ack_delay, received, window, count, start, stop
+    ) = _LONE_ACK.unpack_from(datagram)
+    if type_ != ACK or count != 1 or body_length != _LONE_ACK_BODY or magic != MAGIC or version != VERSION:
+        return None
+    return flags, connection_id, packet_number, largest, arrival, ack_delay, received, window, start, stop
+
+
 DATA_HEADERS_SIZE: Final = HEADER_SIZE + DATA_CLEAR_SIZE
 _DATA_OVERHEAD: Final = HEADER_SIZE + DATA_CLEAR_SIZE + TRAILER_SIZE
 _RUN_START: Final = Struct(">HBBHH8s")  # the header up to the packet number

@@ -61,6 +61,23 @@ class RecordType(IntEnum):
     USER = 12
     FINISHED = 13
     NOTICE = 14
+    QUEUED = 15
+    REGISTER = 16
+    LOGIN = 17
+    PASSWORD = 18
+    ACCOUNT = 19
+    LIST_ROOMS = 20
+    ROOM = 21
+    CREATE_ROOM = 22
+    ENTER_ROOM = 23
+    LEAVE_ROOM = 24
+    SET_TOPIC = 25
+    SEEN = 26
+    READ = 27
+    RECEIPT = 28
+    AWAY = 29
+    HISTORY = 30
+    DONE = 31
     OPEN = 32
     OPENED = 33
     CREDIT = 34
@@ -75,6 +92,9 @@ class RecordType(IntEnum):
     SHARED = 43
     TUNE = 44
     TUNED = 45
+    ADMINISTER = 64
+    BAN = 65
+    SLOWED = 66
 
 
 class Change(IntEnum):
@@ -84,3 +104,70 @@ class Change(IntEnum):
     LEFT = 2
     LOST = 3
     KICKED = 4
+    BANNED = 5
+    AWAY = 6
+    BACK = 7
+    ENTERED = 8  # a room
+    WENT = 9  # out of a room
+    TOPIC = 10  # of a room has changed
+
+
+class JoinFlag(IntFlag):
+    """How somebody joins."""
+
+    VISITOR = 0x01  # for one command: unseen by the others, hears nothing, takes no session over
+    WAIT = 0x02  # when the server is full, wait for a place
+
+
+class UserFlag(IntFlag):
+    """What is known of a user."""
+
+    PRESENT = 0x01
+    AWAY = 0x02
+    ACCOUNT = 0x04  # logged in; a guest otherwise
+    ADMIN = 0x08
+    LOOKALIKE = 0x10  # the nickname looks like that of somebody else
+
+
+class SaidFlag(IntFlag):
+    """How a message was taken, in SAID."""
+
+    WAITS = 0x01  # the recipient is not here and gets it at the next login
+
+
+class Outcome(IntEnum):
+    """What became of a request about an account."""
+
+    REGISTERED = 1
+    LOGGED_IN = 2
+    PASSWORD_CHANGED = 3
+
+
+class RoomFlag(IntFlag):
+    """What a room is to the one who asks."""
+
+    MEMBER = 0x01
+
+
+class ReceiptState(IntEnum):
+    """How far messages have come."""
+
+    DELIVERED = 1
+    READ = 2
+
+
+class Scope(IntEnum):
+    """Which users are asked for."""
+
+    PRESENT = 0
+    ACCOUNTS = 1  # those who are absent too
+
+
+class AdminAction(IntEnum):
+    """What an administrator asks for."""
+
+    KICK = 1
+    BAN = 2
+    UNBAN = 3
+    LIST_BANS = 4
+    ANNOUNCE = 5

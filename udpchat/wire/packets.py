@@ -1,6 +1,6 @@
-"""THE declaration: every packet and every record, in construct.
+"""THE declaration: every packet, in construct; the records are in declared_records.py.
 
-All readers come from this file: the struct codec (`hot.py`, generated), the tables of docs/protocol.md, the scapy
+All readers come from these two files: the struct codec (`hot.py`, generated), the tables of docs/protocol.md, the scapy
 layers of the tests. `schema.py` reads it and refuses any construct shape outside the subset it knows.
 
 A datagram is one packet:
@@ -35,7 +35,8 @@ from construct import (
 )
 
 from udpchat.errors import ErrorCode
-from udpchat.wire.numbers import Change, Feature, Flag, Mode, PacketType, RecordType
+from udpchat.wire.declared_records import RANGE
+from udpchat.wire.numbers import Feature, Flag, Mode, PacketType, RecordType
 
 MAGIC: Final = 0x5543  # "UC"
 VERSION: Final = 1
@@ -51,11 +52,6 @@ HEADER = Struct(
     "body_length" / Int16ub * "bytes after this header, without the trailer [bytes]",
     "connection_id" / Bytes(8) * "chosen by the server; in handshake packets the client's attempt id",
     "packet_number" / Int64ub * "per direction, +1 or more for each packet, never reused, below 2^53",
-)
-
-RANGE = Struct(
-    "start" / Int64ub * "first number or offset of the run",
-    "stop" / Int64ub * "one past the last",
 )
 
 NOTHING = Struct()
@@ -146,175 +142,6 @@ RECORD_HEADER = Struct(
     "record_type" / Enum(Int8ub, RecordType) * "selects the record body",
     "request_id" / Int32ub * "chosen by the asker, repeated in each answer; 0 where nobody asked",
 )
-
-JOIN = Struct(
-    "identity" / Bytes(32) * "client's Ed25519 public key: who this person is",
-    "signature" / Bytes(64) * "over the handshake hash, see section Identity",
-    "client_id" / Bytes(16) * "random, per started client: makes message ids unique",
-    "features" / FlagsEnum(Int32ub, Feature) * "what the client can do",
-    "nick" / PascalString(Int8ub, "utf8") * "nickname asked for",
-    "agent" / PascalString(Int8ub, "utf8") * "program and version, for people",
-)
-WELCOME = Struct(
-    "features" / FlagsEnum(Int32ub, Feature) * "what the server can do",
-    "user_count" / Int32ub * "users present, this one included",
-    "server_time" / Int64ub * "server's wall clock since 1970 [us]",
-    "token" / Prefixed(Int8ub, GreedyBytes) * "address token: saves the cookie trip next time",
-    "nick" / PascalString(Int8ub, "utf8") * "nickname given",
-    "room" / PascalString(Int8ub, "utf8") * "room the user is in",
-)
-REFUSED = Struct(
-    "code" / Enum(Int16ub, ErrorCode) * "why",
-    "text" / PascalString(Int16ub, "utf8") * "the same for people",
-)
-UNSUPPORTED = Struct("record_type" / Int8ub * "type of the record that was not understood")
-SAY = Struct(
-    "message_id" / Bytes(16) * "made by the client; the same id is the same message",
-    "room" / PascalString(Int8ub, "utf8") * "room it is meant for",
-    "text" / PascalString(Int16ub, "utf8") * "the line",
-)
-SAID = Struct(
-    "message_id" / Bytes(16) * "of the SAY or TELL that is answered",
-    "sequence" / Int64ub * "place in the server's order",
-    "sent_at" / Int64ub * "server's wall clock since 1970 [us]",
-)
-LINE = Struct(
-    "sequence" / Int64ub * "place in the server's order",
-    "sent_at" / Int64ub * "server's wall clock since 1970 [us]",
-    "room" / PascalString(Int8ub, "utf8") * "room it was said in",
-    "sender" / PascalString(Int8ub, "utf8") * "nickname of the speaker",
-    "text" / PascalString(Int16ub, "utf8") * "the line",
-)
-TELL = Struct(
-    "message_id" / Bytes(16) * "made by the client; the same id is the same message",
-    "recipient" / PascalString(Int8ub, "utf8") * "nickname it is meant for",
-    "text" / PascalString(Int16ub, "utf8") * "the line",
-)
-PRIVATE = Struct(
-    "sequence" / Int64ub * "place in the server's order",
-    "sent_at" / Int64ub * "server's wall clock since 1970 [us]",
-    "sender" / PascalString(Int8ub, "utf8") * "nickname of the speaker",
-    "recipient" / PascalString(Int8ub, "utf8") * "nickname it is meant for",
-    "text" / PascalString(Int16ub, "utf8") * "the line",
-)
-PRESENCE = Struct(
-    "change" / Enum(Int8ub, Change) * "what happened",
-    "user_count" / Int32ub * "users present after it",
-    "nick" / PascalString(Int8ub, "utf8") * "to whom",
-)
-USERS = Struct()
-USER = Struct(
-    "joined_at" / Int64ub * "server's wall clock since 1970 [us]",
-    "nick" / PascalString(Int8ub, "utf8") * "a user who is present",
-)
-FINISHED = Struct("total" / Int32ub * "records in the list that ends here")
-NOTICE = Struct(
-    "sent_at" / Int64ub * "server's wall clock since 1970 [us]",
-    "text" / PascalString(Int16ub, "utf8") * "a word from the server's administrator",
-)
-OPEN = Struct(
-    "upload_id" / Bytes(16) * "made by the client; the same id is the same upload, also after a restart",
-    "size" / Int64ub * "of the whole file [bytes]",
-    "file_name" / PascalString(Int16ub, "utf8") * "display text, never a path",
-)
-OPENED = Struct(
-    "transfer_id" / Int32ub * "to be used in DATA",
-    "limit" / Int64ub * "DATA may be sent below this offset [bytes]",
-    "present" / PrefixedArray(Int16ub, RANGE) * "byte ranges the server holds already",
-)
-CREDIT = Struct(
-    "transfer_id" / Int32ub * "the transfer",
-    "limit" / Int64ub * "DATA may be sent below this offset [bytes]",
-)
-COMMIT = Struct(
-    "upload_id" / Bytes(16) * "of the OPEN",
-    "md5" / Bytes(16) * "of the whole file, as the client read it",
-)
-COMMITTED = Struct(
-    "upload_id" / Bytes(16) * "of the OPEN",
-    "file_id" / Bytes(16) * "the file's name on the server",
-    "md5" / Bytes(16) * "of the whole file, as the server stored it",
-    "stored_at" / Int64ub * "server's wall clock since 1970 [us]",
-    "file_name" / PascalString(Int16ub, "utf8") * "name in the list; another than asked for when that was taken",
-)
-CANCEL = Struct(
-    "transfer_id" / Int32ub * "the transfer that ends",
-    "code" / Enum(Int16ub, ErrorCode) * "why",
-    "text" / PascalString(Int16ub, "utf8") * "the same for people",
-)
-LIST_FILES = Struct()
-FILE = Struct(
-    "file_id" / Bytes(16) * "the file's name on the server",
-    "size" / Int64ub * "[bytes]",
-    "md5" / Bytes(16) * "of the whole file",
-    "stored_at" / Int64ub * "server's wall clock since 1970 [us]",
-    "owner" / PascalString(Int8ub, "utf8") * "nickname of the uploader",
-    "file_name" / PascalString(Int16ub, "utf8") * "display text, never a path",
-)
-FETCH = Struct(
-    "file_id" / Bytes(16) * "which file; all zero: by name",
-    "file_name" / PascalString(Int16ub, "utf8") * "which file, when file_id is zero: the newest of that name",
-    "present" / PrefixedArray(Int16ub, RANGE) * "byte ranges the client holds already",
-)
-OFFER = Struct(
-    "transfer_id" / Int32ub * "will be used in DATA, once the client has sent CREDIT",
-    "file_id" / Bytes(16) * "the file's name on the server",
-    "size" / Int64ub * "[bytes]",
-    "md5" / Bytes(16) * "of the whole file, as the server stored it",
-    "file_name" / PascalString(Int16ub, "utf8") * "display text, never a path",
-)
-RECEIVED = Struct(
-    "transfer_id" / Int32ub * "the transfer that is complete",
-    "md5" / Bytes(16) * "of the whole file, as the client stored it",
-)
-SHARED = Struct(
-    "file_id" / Bytes(16) * "the file's name on the server",
-    "size" / Int64ub * "[bytes]",
-    "md5" / Bytes(16) * "of the whole file",
-    "owner" / PascalString(Int8ub, "utf8") * "nickname of the uploader",
-    "file_name" / PascalString(Int16ub, "utf8") * "display text, never a path",
-)
-TUNE = Struct(
-    "window" / Int32ub * "file packets in flight at most; 0: as many as congestion control says [packets]",
-    "arq" / PascalString(Int8ub, "utf8") * "scheme: selective-repeat, go-back-n or stop-and-wait",
-    "congestion" / PascalString(Int8ub, "utf8") * "congestion control: bbr, cubic, newreno or fixed",
-)
-TUNED = Struct(
-    "window" / Int32ub * "file packets in flight at most; 0: as many as congestion control says [packets]",
-    "arq" / PascalString(Int8ub, "utf8") * "scheme of what the server sends from now on",
-    "congestion" / PascalString(Int8ub, "utf8") * "congestion control of what the server sends from now on",
-)
-
-RECORDS: Final[dict[str, Any]] = {
-    "JOIN": JOIN,
-    "WELCOME": WELCOME,
-    "REFUSED": REFUSED,
-    "UNSUPPORTED": UNSUPPORTED,
-    "SAY": SAY,
-    "SAID": SAID,
-    "LINE": LINE,
-    "TELL": TELL,
-    "PRIVATE": PRIVATE,
-    "PRESENCE": PRESENCE,
-    "USERS": USERS,
-    "USER": USER,
-    "FINISHED": FINISHED,
-    "NOTICE": NOTICE,
-    "OPEN": OPEN,
-    "OPENED": OPENED,
-    "CREDIT": CREDIT,
-    "COMMIT": COMMIT,
-    "COMMITTED": COMMITTED,
-    "CANCEL": CANCEL,
-    "LIST_FILES": LIST_FILES,
-    "FILE": FILE,
-    "FETCH": FETCH,
-    "OFFER": OFFER,
-    "RECEIVED": RECEIVED,
-    "SHARED": SHARED,
-    "TUNE": TUNE,
-    "TUNED": TUNED,
-}
 
 # -- facts that construct cannot carry beside a field ------------------------------------------------------------------
 

@@ -13,67 +13,110 @@ from typing import Final, cast
 
 from udpchat.config import MAX_RECORD
 from udpchat.errors import DecodeError, ErrorCode, ProtocolViolationError, UsageError
-from udpchat.wire.layout import Ranges
-from udpchat.wire.record_types import (
-    RECORD_CLASSES,
+from udpchat.wire.file_records import (
     Cancel,
     Commit,
     Committed,
     Credit,
     Fetch,
     File,
-    Finished,
-    Join,
-    Line,
     ListFiles,
-    Notice,
     Offer,
     Open,
     Opened,
-    Presence,
-    Private,
     Received,
-    Record,
-    Refused,
-    Said,
-    Say,
     Shared,
-    Tell,
     Tune,
     Tuned,
+)
+from udpchat.wire.layout import Ranges
+from udpchat.wire.people_records import (
+    Account,
+    Administer,
+    Away,
+    Ban,
+    Done,
+    Finished,
+    Join,
+    Login,
+    Notice,
+    Password,
+    Presence,
+    Queued,
+    Refused,
+    Register,
+    Slowed,
     Unsupported,
     User,
     Users,
     Welcome,
 )
+from udpchat.wire.record_types import RECORD_CLASSES
+from udpchat.wire.room_records import (
+    CreateRoom,
+    EnterRoom,
+    History,
+    LeaveRoom,
+    Line,
+    ListRooms,
+    Private,
+    Read,
+    Receipt,
+    Room,
+    Said,
+    Say,
+    Seen,
+    SetTopic,
+    Tell,
+)
 from udpchat.wire.schema import protocol_schema
 
 __all__ = [
     "RECORD_HEADER_SIZE",
+    "Account",
+    "Administer",
+    "Away",
+    "Ban",
     "Cancel",
     "Commit",
     "Committed",
+    "CreateRoom",
     "Credit",
+    "Done",
+    "EnterRoom",
     "Fetch",
     "File",
     "Finished",
+    "History",
     "Join",
+    "LeaveRoom",
     "Line",
     "ListFiles",
+    "ListRooms",
+    "Login",
     "Notice",
     "Offer",
     "Open",
     "Opened",
+    "Password",
     "Presence",
     "Private",
+    "Queued",
     "Ranges",
+    "Read",
+    "Receipt",
     "Received",
     "Record",
     "RecordReader",
     "Refused",
+    "Register",
+    "Room",
     "Said",
     "Say",
+    "Seen",
+    "SetTopic",
     "Shared",
+    "Slowed",
     "Tell",
     "Tune",
     "Tuned",
@@ -85,6 +128,57 @@ __all__ = [
     "decode_record",
     "encode_record",
 ]
+
+Record = (
+    Join
+    | Welcome
+    | Refused
+    | Unsupported
+    | Presence
+    | Users
+    | User
+    | Finished
+    | Notice
+    | Queued
+    | Register
+    | Login
+    | Password
+    | Account
+    | Away
+    | Administer
+    | Ban
+    | Slowed
+    | Done
+    | Say
+    | Said
+    | Line
+    | Tell
+    | Private
+    | ListRooms
+    | Room
+    | CreateRoom
+    | EnterRoom
+    | LeaveRoom
+    | SetTopic
+    | Seen
+    | Read
+    | Receipt
+    | History
+    | Open
+    | Opened
+    | Credit
+    | Commit
+    | Committed
+    | Cancel
+    | ListFiles
+    | File
+    | Fetch
+    | Offer
+    | Received
+    | Shared
+    | Tune
+    | Tuned
+)
 
 _HEADER: Final = Struct(">" + "".join(field.format for field in protocol_schema().record_header))
 RECORD_HEADER_SIZE: Final = _HEADER.size

@@ -18,6 +18,7 @@ import construct.core as c
 
 from udpchat.errors import UsageError
 from udpchat.wire import packets
+from udpchat.wire.declared_records import RECORDS
 
 
 class UnsupportedShapeError(UsageError):
@@ -138,7 +139,7 @@ def protocol_schema() -> ProtocolSchema:
         packets=read_packets(header, packets.PACKETS),
         params=read_struct(packets.PARAMS, "PARAMS"),
         record_header=record_header,
-        records=read_records(record_header, packets.RECORDS),
+        records=read_records(record_header, RECORDS),
         hot=packets.HOT_PACKETS,
     )
 

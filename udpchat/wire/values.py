@@ -159,6 +159,23 @@ class Ack:
             raise UsageError(f"no such ACK: {self!r:.200}")
 
 
+class LoneAck(NamedTuple):
+    """An ACK with one range and its header, which `decode_lone_ack` has checked: most ACKs are this.
+
+    start, stop: of the range; the largest packet number received is stop - 1.
+    """
+
+    flags: int
+    connection_id: bytes
+    packet_number: int
+    arrival: int
+    ack_delay: int
+    received: int
+    window: int
+    start: int
+    stop: int
+
+
 def _are_descending_runs(ranges: tuple[tuple[int, int], ...]) -> bool:
     """Half-open runs, none empty, newest first, with a gap between any two."""
     previous = MAX_NUMBER + 2

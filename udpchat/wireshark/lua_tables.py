@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import fields as fields_of
+from typing import Final, get_args
 
-from udpchat.config import DEFAULT_PORT, HELLO_SIZE, MAX_ACK_RANGES, MAX_RECORD
+from udpchat.config import DEFAULT_PORT, HELLO_SIZE, LOBBY, MAX_ACK_RANGES, MAX_RECORD
 from udpchat.wire import packets
 from udpchat.wire.numbers import Flag
+from udpchat.wire.records import Record
 from udpchat.wire.schema import Field, Kind, ProtocolSchema, UnsupportedShapeError
 
 _UNIT: Final = re.compile(r"\s*\[([a-z]+)\]$")
@@ -30,12 +32,18 @@ def tables_source(protocol: ProtocolSchema) -> str:
     lines.extend(_rows("params", protocol.params, 1))
     lines.extend(_rows("record_header", protocol.record_header, 1))
     lines.append(f"{_INDENT}records = {{")
+    secrets = _secrets()
     for record in protocol.records:
         lines.append(f'{_INDENT * 2}[{record.number}] = {{ name = "{record.name}",')
-        lines.extend(_rows("fields", record.fields, 3))
+        lines.extend(_rows("fields", record.fields, 3, secrets[record.name]))
         lines.append(f"{_INDENT * 2}}},")
     lines.extend([f"{_INDENT}}},", "}"])
     return "\n".join(lines) + "\n"
+
+
+def _secrets() -> dict[str, set[str]]:
+    """Fields by record that nobody is to read from a screen: those that the record's class leaves out of its repr."""
+    return {cls.TYPE.name: {field.name for field in fields_of(cls) if not field.repr} for cls in get_args(Record)}
 
 
 def lua_string(text: str) -> str:
@@ -59,12 +67,13 @@ def _constants(protocol: ProtocolSchema) -> Iterator[str]:
     }
     for name, value in facts.items():
         yield f"{_INDENT}{name} = {value},"
+    yield f"{_INDENT}lobby = {lua_string(LOBBY)},"
     for flag in Flag:
         yield f"{_INDENT}{(flag.name or '').lower()} = {flag.value},"
 
 
-def _rows(name: str, fields: Iterable[Field], depth: int) -> Iterator[str]:
-    rows = [_row(field) for field in fields]
+def _rows(name: str, fields: Iterable[Field], depth: int, secrets: Collection[str] = ()) -> Iterator[str]:
+    rows = [_row(field, is_secret=field.name in secrets) for field in fields]
     indent = _INDENT * depth
     if not rows:
         yield f"{indent}{name} = {{}},"
@@ -75,7 +84,7 @@ def _rows(name: str, fields: Iterable[Field], depth: int) -> Iterator[str]:
     yield f"{indent}}},"
 
 
-def _row(field: Field) -> str:
+def _row(field: Field, *, is_secret: bool = False) -> str:
     """One field: kind, name, title, and what else is known of it."""
     unit = _UNIT.search(field.doc)
     parts = [
@@ -91,6 +100,8 @@ def _row(field: Field) -> str:
         parts.append(f"const = {field.const}")
     if field.hex or (field.const or 0) > 0xFF:
         parts.append("hex = true")
+    if is_secret:
+        parts.append("secret = true")
     if unit:
         parts.append(f'unit = "{unit[1]}"')
     if doc := _UNIT.sub("", field.doc):

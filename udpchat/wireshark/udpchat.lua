@@ -77,6 +77,7 @@ U.schema = {
   max_record = 1048576,
   max_ack_ranges = 64,
   hello_size = 1200,
+  lobby = "lobby",
   from_server = 1,
   key_phase = 2,
   sealed = 4,
@@ -181,7 +182,7 @@ U.schema = {
     [23] = { name = "CLOSE", handshake = false,
       clear = {},
       sealed = {
-        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED" } },
+        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED" } },
         { kind = "string", name = "reason", title = "Reason", prefix = 2, doc = "the same for people" },
       },
     },
@@ -196,7 +197,7 @@ U.schema = {
   },
   record_header = {
     { kind = "uint", name = "record_length", title = "Record length", size = 4, unit = "bytes", doc = "bytes of the record body, at most 1 MiB" },
-    { kind = "enum", name = "record_type", title = "Record type", size = 1, doc = "selects the record body", names = { [1] = "JOIN", [2] = "WELCOME", [3] = "REFUSED", [4] = "UNSUPPORTED", [5] = "SAY", [6] = "SAID", [7] = "LINE", [8] = "TELL", [9] = "PRIVATE", [10] = "PRESENCE", [11] = "USERS", [12] = "USER", [13] = "FINISHED", [14] = "NOTICE", [32] = "OPEN", [33] = "OPENED", [34] = "CREDIT", [35] = "COMMIT", [36] = "COMMITTED", [37] = "CANCEL", [38] = "LIST_FILES", [39] = "FILE", [40] = "FETCH", [41] = "OFFER", [42] = "RECEIVED", [43] = "SHARED", [44] = "TUNE", [45] = "TUNED" } },
+    { kind = "enum", name = "record_type", title = "Record type", size = 1, doc = "selects the record body", names = { [1] = "JOIN", [2] = "WELCOME", [3] = "REFUSED", [4] = "UNSUPPORTED", [5] = "SAY", [6] = "SAID", [7] = "LINE", [8] = "TELL", [9] = "PRIVATE", [10] = "PRESENCE", [11] = "USERS", [12] = "USER", [13] = "FINISHED", [14] = "NOTICE", [15] = "QUEUED", [16] = "REGISTER", [17] = "LOGIN", [18] = "PASSWORD", [19] = "ACCOUNT", [20] = "LIST_ROOMS", [21] = "ROOM", [22] = "CREATE_ROOM", [23] = "ENTER_ROOM", [24] = "LEAVE_ROOM", [25] = "SET_TOPIC", [26] = "SEEN", [27] = "READ", [28] = "RECEIPT", [29] = "AWAY", [30] = "HISTORY", [31] = "DONE", [32] = "OPEN", [33] = "OPENED", [34] = "CREDIT", [35] = "COMMIT", [36] = "COMMITTED", [37] = "CANCEL", [38] = "LIST_FILES", [39] = "FILE", [40] = "FETCH", [41] = "OFFER", [42] = "RECEIVED", [43] = "SHARED", [44] = "TUNE", [45] = "TUNED", [64] = "ADMINISTER", [65] = "BAN", [66] = "SLOWED" } },
     { kind = "uint", name = "request_id", title = "Request id", size = 4, doc = "chosen by the asker, repeated in each answer; 0 where nobody asked" },
   },
   records = {
@@ -206,6 +207,9 @@ U.schema = {
         { kind = "bytes", name = "signature", title = "Signature", size = 64, doc = "over the handshake hash, see section Identity" },
         { kind = "bytes", name = "client_id", title = "Client id", size = 16, doc = "random, per started client: makes message ids unique" },
         { kind = "flags", name = "features", title = "Features", size = 4, doc = "what the client can do", names = { { 1, "FILES" } } },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "how", names = { { 1, "VISITOR" }, { 2, "WAIT" } } },
+        { kind = "uint", name = "seen", title = "Seen", size = 8, doc = "newest message that the client has; 0: as the server remembers" },
+        { kind = "blob", name = "ticket", title = "Ticket", prefix = 1, secret = true, doc = "of an earlier login with this key; empty: none" },
         { kind = "string", name = "nick", title = "Nick", prefix = 1, doc = "nickname asked for" },
         { kind = "string", name = "agent", title = "Agent", prefix = 1, doc = "program and version, for people" },
       },
@@ -215,6 +219,8 @@ U.schema = {
         { kind = "flags", name = "features", title = "Features", size = 4, doc = "what the server can do", names = { { 1, "FILES" } } },
         { kind = "uint", name = "user_count", title = "User count", size = 4, doc = "users present, this one included" },
         { kind = "uint", name = "server_time", title = "Server time", size = 8, unit = "us", doc = "server's wall clock since 1970" },
+        { kind = "uint", name = "sequence", title = "Sequence", size = 8, doc = "messages after this one come by themselves" },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "what the server takes the user for", names = { { 1, "PRESENT" }, { 2, "AWAY" }, { 4, "ACCOUNT" }, { 8, "ADMIN" }, { 16, "LOOKALIKE" } } },
         { kind = "blob", name = "token", title = "Token", prefix = 1, doc = "address token: saves the cookie trip next time" },
         { kind = "string", name = "nick", title = "Nick", prefix = 1, doc = "nickname given" },
         { kind = "string", name = "room", title = "Room", prefix = 1, doc = "room the user is in" },
@@ -222,7 +228,7 @@ U.schema = {
     },
     [3] = { name = "REFUSED",
       fields = {
-        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED" } },
+        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED" } },
         { kind = "string", name = "text", title = "Text", prefix = 2, doc = "the same for people" },
       },
     },
@@ -243,6 +249,7 @@ U.schema = {
         { kind = "bytes", name = "message_id", title = "Message id", size = 16, doc = "of the SAY or TELL that is answered" },
         { kind = "uint", name = "sequence", title = "Sequence", size = 8, doc = "place in the server's order" },
         { kind = "uint", name = "sent_at", title = "Sent at", size = 8, unit = "us", doc = "server's wall clock since 1970" },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "how it was taken", names = { { 1, "WAITS" } } },
       },
     },
     [7] = { name = "LINE",
@@ -272,18 +279,27 @@ U.schema = {
     },
     [10] = { name = "PRESENCE",
       fields = {
-        { kind = "enum", name = "change", title = "Change", size = 1, doc = "what happened", names = { [1] = "JOINED", [2] = "LEFT", [3] = "LOST", [4] = "KICKED" } },
-        { kind = "uint", name = "user_count", title = "User count", size = 4, doc = "users present after it" },
+        { kind = "enum", name = "change", title = "Change", size = 1, doc = "what happened", names = { [1] = "JOINED", [2] = "LEFT", [3] = "LOST", [4] = "KICKED", [5] = "BANNED", [6] = "AWAY", [7] = "BACK", [8] = "ENTERED", [9] = "WENT", [10] = "TOPIC" } },
+        { kind = "uint", name = "user_count", title = "User count", size = 4, doc = "users present after it; in a room when it is about a room" },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "what is known of the user", names = { { 1, "PRESENT" }, { 2, "AWAY" }, { 4, "ACCOUNT" }, { 8, "ADMIN" }, { 16, "LOOKALIKE" } } },
         { kind = "string", name = "nick", title = "Nick", prefix = 1, doc = "to whom" },
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "room it is about; empty: the server" },
+        { kind = "string", name = "text", title = "Text", prefix = 2, doc = "reason, away message, topic, or the nickname that this one looks like" },
       },
     },
     [11] = { name = "USERS",
-      fields = {},
+      fields = {
+        { kind = "enum", name = "scope", title = "Scope", size = 1, doc = "who is asked for", names = { [0] = "PRESENT", [1] = "ACCOUNTS" } },
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "members of this room only; empty: of any" },
+      },
     },
     [12] = { name = "USER",
       fields = {
-        { kind = "uint", name = "joined_at", title = "Joined at", size = 8, unit = "us", doc = "server's wall clock since 1970" },
-        { kind = "string", name = "nick", title = "Nick", prefix = 1, doc = "a user who is present" },
+        { kind = "uint", name = "joined_at", title = "Joined at", size = 8, unit = "us", doc = "server's wall clock since 1970, 0 for who is absent" },
+        { kind = "uint", name = "last_seen", title = "Last seen", size = 8, unit = "us", doc = "when the user said or asked something, or left" },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "what is known of the user", names = { { 1, "PRESENT" }, { 2, "AWAY" }, { 4, "ACCOUNT" }, { 8, "ADMIN" }, { 16, "LOOKALIKE" } } },
+        { kind = "string", name = "nick", title = "Nick", prefix = 1, doc = "nickname" },
+        { kind = "string", name = "away", title = "Away", prefix = 2, doc = "why the user is away" },
       },
     },
     [13] = { name = "FINISHED",
@@ -297,11 +313,120 @@ U.schema = {
         { kind = "string", name = "text", title = "Text", prefix = 2, doc = "a word from the server's administrator" },
       },
     },
+    [15] = { name = "QUEUED",
+      fields = {
+        { kind = "uint", name = "position", title = "Position", size = 4, doc = "place in the queue, from 1 on" },
+        { kind = "uint", name = "max_users", title = "Max users", size = 4, doc = "how many the server takes" },
+      },
+    },
+    [16] = { name = "REGISTER",
+      fields = {
+        { kind = "string", name = "nick", title = "Nick", prefix = 1, doc = "nickname that becomes an account" },
+        { kind = "string", name = "password", title = "Password", prefix = 2, secret = true, doc = "its password" },
+      },
+    },
+    [17] = { name = "LOGIN",
+      fields = {
+        { kind = "string", name = "nick", title = "Nick", prefix = 1, doc = "of the account" },
+        { kind = "string", name = "password", title = "Password", prefix = 2, secret = true, doc = "its password" },
+      },
+    },
+    [18] = { name = "PASSWORD",
+      fields = {
+        { kind = "string", name = "old", title = "Old", prefix = 2, secret = true, doc = "password so far" },
+        { kind = "string", name = "new", title = "New", prefix = 2, secret = true, doc = "password from now on" },
+      },
+    },
+    [19] = { name = "ACCOUNT",
+      fields = {
+        { kind = "enum", name = "outcome", title = "Outcome", size = 1, doc = "what was done", names = { [1] = "REGISTERED", [2] = "LOGGED_IN", [3] = "PASSWORD_CHANGED" } },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "what the server takes the user for", names = { { 1, "PRESENT" }, { 2, "AWAY" }, { 4, "ACCOUNT" }, { 8, "ADMIN" }, { 16, "LOOKALIKE" } } },
+        { kind = "blob", name = "ticket", title = "Ticket", prefix = 1, secret = true, doc = "for JOIN with the same key: no password is needed" },
+        { kind = "string", name = "nick", title = "Nick", prefix = 1, doc = "of the account; the user's nickname from now on" },
+      },
+    },
+    [20] = { name = "LIST_ROOMS",
+      fields = {},
+    },
+    [21] = { name = "ROOM",
+      fields = {
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "what it is to the one who asked", names = { { 1, "MEMBER" } } },
+        { kind = "uint", name = "user_count", title = "User count", size = 4, doc = "members who are present" },
+        { kind = "uint", name = "created_at", title = "Created at", size = 8, unit = "us", doc = "server's wall clock since 1970" },
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "its name" },
+        { kind = "string", name = "owner", title = "Owner", prefix = 1, doc = "nickname of who created it; empty: the server" },
+        { kind = "string", name = "topic", title = "Topic", prefix = 2, doc = "what it is about" },
+      },
+    },
+    [22] = { name = "CREATE_ROOM",
+      fields = {
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "its name" },
+        { kind = "string", name = "topic", title = "Topic", prefix = 2, doc = "what it is about" },
+      },
+    },
+    [23] = { name = "ENTER_ROOM",
+      fields = {
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "to become a member of" },
+      },
+    },
+    [24] = { name = "LEAVE_ROOM",
+      fields = {
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "to be a member of no more" },
+      },
+    },
+    [25] = { name = "SET_TOPIC",
+      fields = {
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "which" },
+        { kind = "string", name = "topic", title = "Topic", prefix = 2, doc = "what it is about from now on" },
+      },
+    },
+    [26] = { name = "SEEN",
+      fields = {
+        { kind = "uint", name = "sequence", title = "Sequence", size = 8, doc = "messages up to this one have been handed to the application" },
+      },
+    },
+    [27] = { name = "READ",
+      fields = {
+        { kind = "uint", name = "sequence", title = "Sequence", size = 8, doc = "private messages up to this one have been read" },
+        { kind = "string", name = "nick", title = "Nick", prefix = 1, doc = "of who sent them" },
+      },
+    },
+    [28] = { name = "RECEIPT",
+      fields = {
+        { kind = "enum", name = "state", title = "State", size = 1, doc = "how far they have come", names = { [1] = "DELIVERED", [2] = "READ" } },
+        { kind = "uint", name = "sequence", title = "Sequence", size = 8, doc = "the asker's messages up to this one" },
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "in this room; empty: private ones" },
+        { kind = "string", name = "nick", title = "Nick", prefix = 1, doc = "to this user, when they are private" },
+      },
+    },
+    [29] = { name = "AWAY",
+      fields = {
+        { kind = "string", name = "text", title = "Text", prefix = 2, doc = "why; empty: back again" },
+      },
+    },
+    [30] = { name = "HISTORY",
+      fields = {
+        { kind = "uint", name = "sent_from", title = "Sent from", size = 8, unit = "us", doc = "not sent before this time" },
+        { kind = "uint", name = "sent_until", title = "Sent until", size = 8, unit = "us", doc = "sent before this time; 0: any" },
+        { kind = "uint", name = "before", title = "Before", size = 8, doc = "older than this sequence; 0: the newest" },
+        { kind = "uint", name = "after", title = "After", size = 8, doc = "newer than this sequence, oldest first; 0: as `before` says" },
+        { kind = "uint", name = "limit", title = "Limit", size = 2, doc = "messages at most" },
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "messages of this room; empty: of all, when nick is empty too" },
+        { kind = "string", name = "nick", title = "Nick", prefix = 1, doc = "private messages to and from this user" },
+        { kind = "string", name = "sender", title = "Sender", prefix = 1, doc = "from this user only; empty: from anybody" },
+        { kind = "string", name = "recipient", title = "Recipient", prefix = 1, doc = "private ones to this user only; empty: to anybody" },
+        { kind = "string", name = "words", title = "Words", prefix = 2, doc = "with these words; empty: all" },
+      },
+    },
+    [31] = { name = "DONE",
+      fields = {},
+    },
     [32] = { name = "OPEN",
       fields = {
         { kind = "bytes", name = "upload_id", title = "Upload id", size = 16, doc = "made by the client; the same id is the same upload, also after a restart" },
         { kind = "uint", name = "size", title = "Size", size = 8, unit = "bytes", doc = "of the whole file" },
         { kind = "string", name = "file_name", title = "File name", prefix = 2, doc = "display text, never a path" },
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "room that hears of it; empty: the lobby" },
       },
     },
     [33] = { name = "OPENED",
@@ -335,7 +460,7 @@ U.schema = {
     [37] = { name = "CANCEL",
       fields = {
         { kind = "uint", name = "transfer_id", title = "Transfer id", size = 4, doc = "the transfer that ends" },
-        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED" } },
+        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED" } },
         { kind = "string", name = "text", title = "Text", prefix = 2, doc = "the same for people" },
       },
     },
@@ -376,9 +501,12 @@ U.schema = {
     },
     [43] = { name = "SHARED",
       fields = {
+        { kind = "uint", name = "sequence", title = "Sequence", size = 8, doc = "place in the server's order" },
+        { kind = "uint", name = "sent_at", title = "Sent at", size = 8, unit = "us", doc = "server's wall clock since 1970" },
         { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "the file's name on the server" },
         { kind = "uint", name = "size", title = "Size", size = 8, unit = "bytes" },
         { kind = "bytes", name = "md5", title = "MD5", size = 16, doc = "of the whole file" },
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "room it was sent to" },
         { kind = "string", name = "owner", title = "Owner", prefix = 1, doc = "nickname of the uploader" },
         { kind = "string", name = "file_name", title = "File name", prefix = 2, doc = "display text, never a path" },
       },
@@ -395,6 +523,26 @@ U.schema = {
         { kind = "uint", name = "window", title = "Window", size = 4, unit = "packets", doc = "file packets in flight at most; 0: as many as congestion control says" },
         { kind = "string", name = "arq", title = "Arq", prefix = 1, doc = "scheme of what the server sends from now on" },
         { kind = "string", name = "congestion", title = "Congestion", prefix = 1, doc = "congestion control of what the server sends from now on" },
+      },
+    },
+    [64] = { name = "ADMINISTER",
+      fields = {
+        { kind = "enum", name = "action", title = "Action", size = 1, doc = "what is to be done", names = { [1] = "KICK", [2] = "BAN", [3] = "UNBAN", [4] = "LIST_BANS", [5] = "ANNOUNCE" } },
+        { kind = "string", name = "target", title = "Target", prefix = 1, doc = "nickname or address" },
+        { kind = "string", name = "text", title = "Text", prefix = 2, doc = "reason, or what is announced" },
+      },
+    },
+    [65] = { name = "BAN",
+      fields = {
+        { kind = "uint", name = "banned_at", title = "Banned at", size = 8, unit = "us", doc = "server's wall clock since 1970" },
+        { kind = "string", name = "target", title = "Target", prefix = 1, doc = "nickname or address" },
+        { kind = "string", name = "by", title = "By", prefix = 1, doc = "nickname of the administrator; empty: at the server's terminal" },
+        { kind = "string", name = "reason", title = "Reason", prefix = 2, doc = "why" },
+      },
+    },
+    [66] = { name = "SLOWED",
+      fields = {
+        { kind = "uint", name = "wait", title = "Wait", size = 4, unit = "us", doc = "the user says lines too fast; the next is taken after this time" },
       },
     },
   },
@@ -895,7 +1043,8 @@ declare = function(rows, scope)
       row.field = U.field(abbreviation, "bytes", row.title, { description = row.doc })
     elseif row.kind == "blob" or row.kind == "string" then
       row.length_field = U.field(abbreviation .. "_length", NUMBER[row.prefix], row.title .. " length", { unit = "bytes" })
-      row.field = U.field(abbreviation, row.kind == "blob" and "bytes" or "string", row.title, { description = row.doc })
+      local kind = row.kind == "blob" and not row.secret and "bytes" or "string"
+      row.field = U.field(abbreviation, kind, row.title, { description = row.doc })
     else
       local options = { description = row.doc, unit = row.unit, base = row.hex and "HEX" or nil }
       if row.kind == "enum" then options.names = row.names end
@@ -1104,11 +1253,19 @@ local function counted(row, tree, tvb, at, stop, state)
   return start, length
 end
 
+-- A password or a ticket: that it is there, but never what it is. The item has no bytes: they would be in its value.
+local function hide(row, tree, values)
+  values[row.name] = "(hidden)"
+  return tree:add(row.field, values[row.name])
+end
+
 function readers.blob(row, tree, tvb, at, stop, values, state)
   local start, length = counted(row, tree, tvb, at, stop, state)
   if not start then return nil end
   values[row.name] = ""
-  if length > 0 then
+  if length > 0 and row.secret then
+    hide(row, tree, values)
+  elseif length > 0 then
     local range = tvb(start, length)
     tree:add(row.field, range)
     values[row.name] = range:raw()
@@ -1126,9 +1283,9 @@ function readers.string(row, tree, tvb, at, stop, values, state)
   end
   local range = tvb(start, length)
   local text = range:raw()
-  local item = tree:add_packet_field(row.field, range, ENC_UTF_8)
-  if not U.is_utf8(text) then U.refuse(state, item, "udpchat.illegal_value", row.title:lower() .. " is not UTF-8") end
   values[row.name] = text
+  local item = row.secret and hide(row, tree, values) or tree:add_packet_field(row.field, range, ENC_UTF_8)
+  if not U.is_utf8(text) then U.refuse(state, item, "udpchat.illegal_value", row.title:lower() .. " is not UTF-8") end
   return start + length
 end
 
@@ -1632,45 +1789,105 @@ local function named(fields)
   return quoted(fields.file_name) .. ", " .. U.size_text(fields.size)
 end
 
-local function code_name(record, fields)
+-- The name of a number, in small letters when it is a word of ours.
+local function name_of(record, fields, key)
+  local name = U.row(record.fields, key).names[fields[key]] or key .. " " .. U.number(fields[key])
+  return (name:lower():gsub("_", " "))
+end
+
+local function is_set(record, fields, label)
+  for _, flag in ipairs(U.row(record.fields, "flags").names) do
+    if flag[2] == label then return fields.flags % (2 * flag[1]) >= flag[1] end
+  end
+end
+
+-- The text after `before`, when there is one.
+local function given(before, text)
+  return text ~= "" and before .. U.one_line(text, 80) or ""
+end
+
+local function in_room(room)
+  return room ~= "" and room ~= schema.lobby and " in " .. who(room) or ""
+end
+
+local function reason(record, fields)
   local row = U.row(record.fields, "code")
-  return row.names[fields.code] or "code " .. U.number(fields.code)
+  return (row.names[fields.code] or "code " .. U.number(fields.code)) .. given(": ", fields.text)
 end
 
-local function with_reason(record, fields)
-  return code_name(record, fields) .. (fields.text ~= "" and ": " .. U.one_line(fields.text) or "")
-end
+local function upto(f) return "up to " .. U.number(f.sequence) end
 
-function SUMMARIES.JOIN(f) return who(f.nick) end
+-- -- people
+
+function SUMMARIES.JOIN(f, record)
+  return who(f.nick) .. (is_set(record, f, "VISITOR") and ", for one command" or "")
+    .. (is_set(record, f, "WAIT") and ", will wait" or "") .. (f.seen > 0 and ", has seen " .. U.number(f.seen) or "")
+    .. (f.ticket ~= "" and ", with a ticket" or "")
+end
 function SUMMARIES.WELCOME(f) return who(f.nick) .. " to " .. who(f.room) .. ", " .. U.number(f.user_count) .. " present" end
-function SUMMARIES.REFUSED(f, record) return with_reason(record, f) end
+function SUMMARIES.REFUSED(f, record) return reason(record, f) end
 function SUMMARIES.UNSUPPORTED(f)
   local name = U.row(schema.record_header, "record_type").names[f.record_type]
   return name or "type " .. U.number(f.record_type)
 end
-function SUMMARIES.SAY(f) return "in " .. who(f.room) .. ": " .. U.one_line(f.text) end
-function SUMMARIES.SAID(f) return "as line " .. U.number(f.sequence) end
-function SUMMARIES.LINE(f) return who(f.sender) .. ": " .. U.one_line(f.text) end
-function SUMMARIES.TELL(f) return "to " .. who(f.recipient) .. ": " .. U.one_line(f.text) end
-function SUMMARIES.PRIVATE(f) return who(f.sender) .. " to " .. who(f.recipient) .. ": " .. U.one_line(f.text) end
 function SUMMARIES.PRESENCE(f, record)
-  local change = U.row(record.fields, "change").names[f.change] or "change " .. U.number(f.change)
-  return who(f.nick) .. " " .. change:lower() .. ", " .. U.number(f.user_count) .. " present"
+  local text = is_set(record, f, "LOOKALIKE") and given(", looks like ", f.text) or given(": ", f.text)
+  return who(f.nick) .. " " .. name_of(record, f, "change") .. given(" ", f.room) .. ", " .. U.number(f.user_count)
+    .. " present" .. text
 end
-function SUMMARIES.USER(f) return who(f.nick) end
+function SUMMARIES.USERS(f, record) return name_of(record, f, "scope") .. given(" in ", f.room) end
+function SUMMARIES.USER(f, record)
+  return who(f.nick) .. (is_set(record, f, "AWAY") and ", away" .. given(": ", f.away) or "")
+end
 function SUMMARIES.FINISHED(f) return U.number(f.total) .. " records" end
 function SUMMARIES.NOTICE(f) return U.one_line(f.text) end
+function SUMMARIES.QUEUED(f) return "place " .. U.number(f.position) .. ", there are " .. U.number(f.max_users) .. " seats" end
+function SUMMARIES.REGISTER(f) return who(f.nick) end
+function SUMMARIES.LOGIN(f) return who(f.nick) end
+function SUMMARIES.ACCOUNT(f, record) return who(f.nick) .. " " .. name_of(record, f, "outcome") end
+function SUMMARIES.AWAY(f) return f.text == "" and "back" or U.one_line(f.text) end
+function SUMMARIES.ADMINISTER(f, record) return name_of(record, f, "action") .. given(" ", f.target) .. given(": ", f.text) end
+function SUMMARIES.BAN(f) return who(f.target) .. given(" by ", f.by) .. given(": ", f.reason) end
+function SUMMARIES.SLOWED(f) return "the next line in " .. U.duration_text(f.wait) end
+
+-- -- what is said
+
+function SUMMARIES.SAY(f) return "in " .. who(f.room) .. ": " .. U.one_line(f.text) end
+function SUMMARIES.SAID(f, record)
+  return "as line " .. U.number(f.sequence) .. (is_set(record, f, "WAITS") and ", waits for its recipient" or "")
+end
+function SUMMARIES.LINE(f) return who(f.sender) .. in_room(f.room) .. ": " .. U.one_line(f.text) end
+function SUMMARIES.TELL(f) return "to " .. who(f.recipient) .. ": " .. U.one_line(f.text) end
+function SUMMARIES.PRIVATE(f) return who(f.sender) .. " to " .. who(f.recipient) .. ": " .. U.one_line(f.text) end
+function SUMMARIES.ROOM(f) return who(f.room) .. ", " .. U.number(f.user_count) .. " present" .. given(": ", f.topic) end
+function SUMMARIES.CREATE_ROOM(f) return who(f.room) .. given(": ", f.topic) end
+function SUMMARIES.ENTER_ROOM(f) return who(f.room) end
+function SUMMARIES.LEAVE_ROOM(f) return who(f.room) end
+function SUMMARIES.SET_TOPIC(f) return "of " .. who(f.room) .. ": " .. U.one_line(f.topic) end
+function SUMMARIES.SEEN(f) return upto(f) end
+function SUMMARIES.READ(f) return "of " .. who(f.nick) .. " " .. upto(f) end
+function SUMMARIES.RECEIPT(f, record)
+  return name_of(record, f, "state") .. given(" to all in ", f.room) .. given(" by ", f.nick) .. ", " .. upto(f)
+end
+function SUMMARIES.HISTORY(f)
+  local asked = given(", in ", f.room) .. given(", with ", f.nick) .. given(", from ", f.sender) .. given(", to ", f.recipient)
+  return U.number(f.limit) .. " at most" .. asked .. (f.words ~= "" and ", of " .. quoted(f.words) or "")
+    .. (f.before > 0 and ", before " .. U.number(f.before) or "") .. (f.after > 0 and ", after " .. U.number(f.after) or "")
+end
+
+-- -- files
+
 function SUMMARIES.OPEN(f) return named(f) end
 function SUMMARIES.OPENED(f) return transfer(f) .. ", room up to " .. U.number(f.limit) end
 function SUMMARIES.CREDIT(f) return transfer(f) .. ", room up to " .. U.number(f.limit) end
 function SUMMARIES.COMMIT(f) return "MD5 " .. U.hex(f.md5) end
 function SUMMARIES.COMMITTED(f) return quoted(f.file_name) .. ", MD5 " .. U.hex(f.md5) end
-function SUMMARIES.CANCEL(f, record) return transfer(f) .. ", " .. with_reason(record, f) end
+function SUMMARIES.CANCEL(f, record) return transfer(f) .. ", " .. reason(record, f) end
 function SUMMARIES.FILE(f) return named(f) .. ", of " .. who(f.owner) end
 function SUMMARIES.FETCH(f) return f.file_name ~= "" and quoted(f.file_name) or "file " .. U.hex(f.file_id) end
 function SUMMARIES.OFFER(f) return transfer(f) .. ", " .. named(f) end
 function SUMMARIES.RECEIVED(f) return transfer(f) .. ", MD5 " .. U.hex(f.md5) end
-function SUMMARIES.SHARED(f) return named(f) .. ", of " .. who(f.owner) end
+function SUMMARIES.SHARED(f) return named(f) .. ", of " .. who(f.owner) .. in_room(f.room) end
 
 local function tuning(f)
   local window = f.window > 0 and ", window " .. U.number(f.window) or ""

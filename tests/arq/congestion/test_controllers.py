@@ -38,6 +38,34 @@ def test_new_path_forgets_the_old_one(name: str) -> None:
     assert (control.congestion_window, control.pacing_rate) == (first, 0)
 
 
+@pytest.mark.parametrize("name", CONTROLLERS)
+def test_messages_in_an_unused_window_do_not_move_it(name: str) -> None:
+    control = make_controller(name, MSS, 0)
+    window = control.congestion_window
+    for now in range(0, 10_000_000, 25_000):
+        control.on_message_ack(now, 10_000, 10_000, now + 10_000)
+    assert control.congestion_window == window
+
+
+@pytest.mark.parametrize("name", ["newreno", "cubic"])
+def test_after_messages_a_window_grows_by_what_a_file_uses_and_not_by_what_one_used_before(name: str) -> None:
+    control = make_controller(name, MSS, 0)
+    control.on_sent(MSS, control.congestion_window - MSS, 0)  # a file had filled it
+    control.on_message_ack(100_000, 10_000, 10_000, 110_000)
+    window = control.congestion_window
+    control.on_sent(MSS, 0, 120_000)
+    control.on_ack(sample(now=130_000, acked=MSS, prior=MSS, rtt=10_000))
+    assert control.congestion_window == window
+
+
+def test_messages_show_that_a_path_is_short() -> None:
+    control = make_controller("bbr", MSS, 0)
+    control.on_message_ack(0, 40_000, 40_000, 40_000)
+    assert control.state == "startup"
+    control.on_message_ack(50_000, 500, 30_000, 50_500)
+    assert control.state == "short path"
+
+
 def test_fixed_window_counts_packets_and_nothing_moves_it() -> None:
     control = Fixed(MSS, packets=4)
     control.on_ack(sample(acked=MSS, lost=MSS, lost_sent_at=1))

@@ -71,6 +71,13 @@ class CongestionController(Protocol):
         """Take in one ACK and the losses found with it."""
         ...
 
+    def on_message_ack(self, sent_at: int, latest_rtt: int, smoothed_rtt: int, now: int) -> None:
+        """Take in the ACK of one message that was sent while no file bytes were, in a window that was not half used.
+
+        Nothing was lost with it, and nothing is learned from it but the RTT [us].
+        """
+        ...
+
     def on_loss(self, lost_bytes: int, largest_lost_sent_at: int, now: int, *, persistent: bool) -> None:
         """Take in a loss that a timer found.
 

@@ -81,6 +81,16 @@ class Bbr:
                 strategy.on_ack(sample, path, round_ended=round_ended)
         self._apply()
 
+    def on_message_ack(self, sent_at: int, latest_rtt: int, smoothed_rtt: int, now: int) -> None:
+        """Note the RTT. Rounds and rates are of files: a line of chat alone fills no round and has no rate."""
+        if isinstance(self._strategy, Competition):
+            self._strategy.on_message_ack(sent_at, latest_rtt, smoothed_rtt, now)
+        path = self._path
+        path.note_rtt(latest_rtt, now)
+        if path.min_rtt < SHORT_RTT and not isinstance(self._strategy, ShortPath):
+            self._strategy = ShortPath(path)
+            self._apply()
+
     def on_loss(self, lost_bytes: int, largest_lost_sent_at: int, now: int, *, persistent: bool) -> None:
         """Change nothing for a loss alone; stop at two packets while nothing at all comes back."""
         if isinstance(self._strategy, Competition):

@@ -59,6 +59,10 @@ class Competition:
         """Let CUBIC know how full its window is."""
         self._cubic.on_sent(size, bytes_in_flight, now)
 
+    def on_message_ack(self, sent_at: int, latest_rtt: int, smoothed_rtt: int, now: int) -> None:
+        """Leave the window as CUBIC does."""
+        self._cubic.on_message_ack(sent_at, latest_rtt, smoothed_rtt, now)
+
     def on_loss(self, lost_bytes: int, largest_lost_sent_at: int, now: int, *, persistent: bool) -> None:
         """Shrink as CUBIC does."""
         self._cubic.on_loss(lost_bytes, largest_lost_sent_at, now, persistent=persistent)

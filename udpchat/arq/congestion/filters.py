@@ -1,8 +1,10 @@
-"""Largest value of late, bytes acknowledged at once, smallest RTT, and the delivery rate by the receiver's clock."""
+"""Largest value of late, bytes acknowledged at once, smallest RTT, and the delivery rate by the receiver's clock.
+
+What they keep is short, and most connections are at rest: lists, for an empty deque takes 760 bytes.
+"""
 
 from __future__ import annotations
 
-from collections import deque
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -27,7 +29,7 @@ class WindowedMax:
 
     def __init__(self, length: int) -> None:
         self._length = length
-        self._values: deque[tuple[int, int]] = deque()  # (tick, value), values falling
+        self._values: list[tuple[int, int]] = []  # (tick, value), values falling
 
     def add(self, tick: int, value: int) -> None:
         """Take in one value."""
@@ -36,7 +38,7 @@ class WindowedMax:
             values.pop()
         values.append((tick, value))
         while values[0][0] <= tick - self._length:
-            values.popleft()
+            del values[0]
 
     def reset(self, tick: int, value: int) -> None:
         """Forget all but this value."""
@@ -86,7 +88,7 @@ class SmallestRtt:
         self.value = 0  # before the first sample
         self.seen_at = now  # when an RTT near it was last measured
         self._candidate = 0  # smallest since then
-        self._recent: deque[int] = deque(maxlen=RECENT_SAMPLES)
+        self._recent: list[int] = []  # the last RECENT_SAMPLES
         self._jitter = 0  # scaled by JITTER_SHARE
 
     @property
@@ -104,6 +106,7 @@ class SmallestRtt:
         if self._recent:
             self._jitter += abs(rtt - self._recent[-1]) - self._jitter // JITTER_SHARE
         self._recent.append(rtt)
+        del self._recent[:-RECENT_SAMPLES]
         if not self.value or rtt < self.value:
             self.value = rtt
         if rtt <= self.value + slack:
@@ -136,7 +139,7 @@ class DeliveryRate:
 
     def __init__(self) -> None:
         self._train_start = (0, 0)  # bytes delivered before the first of the points, and when that was sent
-        self._points: deque[tuple[int, int, int]] = deque()  # (arrival, delivered, sent_at)
+        self._points: list[tuple[int, int, int]] = []  # (arrival, delivered, sent_at)
 
     def add(self, sample: AckSample, span: int, silence: int) -> RateSample | None:
         """The rate over about the newest `span` us, or None when nothing new arrived.
@@ -164,7 +167,7 @@ class DeliveryRate:
             points.append(point)
         oldest = point[0] - span
         while len(points) > MAX_POINTS or (len(points) > 2 and points[1][0] <= oldest):
-            points.popleft()
+            del points[0]
         first, last = points[0], points[-1]
         elapsed = last[0] - first[0]
         if not elapsed:

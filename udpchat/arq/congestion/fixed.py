@@ -32,6 +32,9 @@ class Fixed:
     def on_ack(self, sample: AckSample) -> None:
         """Nothing changes the window."""
 
+    def on_message_ack(self, sent_at: int, latest_rtt: int, smoothed_rtt: int, now: int) -> None:
+        """Nothing changes the window."""
+
     def on_loss(self, lost_bytes: int, largest_lost_sent_at: int, now: int, *, persistent: bool) -> None:
         """Nothing changes the window."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from udpchat.config import MILLISECOND, SECOND
@@ -22,7 +21,7 @@ class Latency:
     def __init__(self) -> None:
         self.value = 0
         self.standing_rtt = 0
-        self._minima: deque[tuple[int, int]] = deque(maxlen=EVIDENCE_ROUNDS)  # (end, smallest RTT) of the last rounds
+        self._minima: list[tuple[int, int]] = []  # (end, smallest RTT) of the last EVIDENCE_ROUNDS
         self._accepted_at = -ACCEPT_INTERVAL
 
     def accept(self, latency: int, jitter: int, now: int) -> bool:
@@ -37,6 +36,7 @@ class Latency:
         """Take in the smallest RTT of a round."""
         minima = self._minima
         minima.append((now, rtt))
+        del minima[:-EVIDENCE_ROUNDS]
         since = now - EVIDENCE if is_noisy else now - 1
         self.standing_rtt = min(value for at, value in minima if at > since)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from math import isqrt
 from typing import Final
 
@@ -29,7 +28,7 @@ class Losses:
         self.has_overflowed = False
         self.is_flooded = False
         self.made_up = 0
-        self._ratios: deque[int] = deque(maxlen=LOSS_ROUNDS)  # of the last rounds, parts per million
+        self._ratios: list[int] = []  # of the last LOSS_ROUNDS, parts per million
         self._fading = (0, 0)  # (acked, lost) bytes of rounds without a queue
 
     def on_round(self, acked: int, lost: int, datagram_size: int) -> None:
@@ -38,6 +37,7 @@ class Losses:
         ratio = lost * MILLION // (acked + lost) if lost else 0
         usual = sorted(ratios)[len(ratios) // 4] if len(ratios) >= FEW_ROUNDS else MILLION
         ratios.append(ratio)
+        del ratios[:-LOSS_ROUNDS]
         self.is_flooded = ratio > 2 * usual + FLOOD
         self.has_overflowed = ratio > 2 * usual + OVERFLOW and lost > OVERFLOW_PACKETS * datagram_size
 

@@ -42,6 +42,21 @@ class Round:
 class Path:
     """The model. Rounds last one round trip, at least 8 ms."""
 
+    __slots__ = (
+        "_aggregation",
+        "_bandwidth",
+        "_latency",
+        "_noise_limit",
+        "_rate",
+        "_round",
+        "_tick",
+        "datagram_size",
+        "last_round",
+        "losses",
+        "round_count",
+        "rtt",
+    )
+
     def __init__(self, datagram_size: int, now: int) -> None:
         self.datagram_size = datagram_size
         self.rtt = SmallestRtt(now)
@@ -148,6 +163,11 @@ class Path:
         if ended:
             self._end_round(sample)
         return ended, rate
+
+    def note_rtt(self, latest_rtt: int, now: int) -> None:
+        """Take in an RTT that was measured apart from rounds and rates [us]."""
+        value = self.rtt.value
+        self.rtt.add(latest_rtt, self.slack if latest_rtt > value else 0, now)
 
     def steady_spans(self) -> tuple[int, int]:
         """See DeliveryRate."""

@@ -64,9 +64,20 @@ class WindowController:
             self._round_end = sample.next_packet_number
             self._peak_in_flight = sample.bytes_in_flight
         if sample.smoothed_rtt:
-            gain, unit = PACING_GAIN
-            rtt = max(sample.smoothed_rtt, GRANULARITY // 8)
-            self.pacing_rate = self.congestion_window * gain * SECOND // (unit * rtt)
+            self._set_pacing_rate(sample.smoothed_rtt)
+
+    def on_message_ack(self, sent_at: int, latest_rtt: int, smoothed_rtt: int, now: int) -> None:  # noqa: ARG002
+        """Do not grow; the round ends, for the window was empty before it."""
+        if sent_at > self._recovery_start:
+            self._before_loss = None
+            self._on_unused_window()
+        self._round_end = self._peak_in_flight = 0
+        self._set_pacing_rate(smoothed_rtt)
+
+    def _set_pacing_rate(self, smoothed_rtt: int) -> None:
+        gain, unit = PACING_GAIN
+        rtt = max(smoothed_rtt, GRANULARITY // 8)
+        self.pacing_rate = self.congestion_window * gain * SECOND // (unit * rtt)
 
     def on_loss(self, lost_bytes: int, largest_lost_sent_at: int, now: int, *, persistent: bool) -> None:
         """Shrink; to the minimum when the congestion is persistent (RFC 9002 section 7.6.2)."""

@@ -8,6 +8,7 @@ Chat and control are repeated selectively whatever the scheme, so they never wai
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from udpchat.arq.in_flight import InFlight, Kind
 from udpchat.arq.schemes.go_back import GoBackTransfer
@@ -50,6 +51,7 @@ AT_ONCE = 1
 SELECTIVE_REPEAT = Scheme(name="selective-repeat")
 
 
+@lru_cache
 def make_scheme(name: str, window: int = 0, congestion: str = "") -> Scheme:
     """The scheme of that name; UsageError when there is none. Stop-and-wait has a window of 1 whatever is asked for.
 

@@ -1,28 +1,21 @@
-"""The options that every command of a client has, and how such a command joins."""
+"""The options that every command of a client has, and those of a session that talks."""
 
 from __future__ import annotations
 
 import getpass
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from udpchat.capture.rotation import DEFAULT_LIMIT
 from udpchat.chat.text import nick_fault
 from udpchat.config import BASE_DATAGRAM, MAX_BURST, MAX_DATAGRAM_IPV4, MAX_NICK, Config
-from udpchat.errors import ErrorCode, HandshakeError, RefusedError
-from udpchat.net.client import Client
-from udpchat.net.joining import connect
-from udpchat.ui.cli.capturing import CaptureLimitOption, CaptureOption, capture_target
+from udpchat.ui.cli.capturing import CaptureLimitOption, CaptureOption
 from udpchat.ui.cli.options import HostPort, JsonOption, convert, parse_host_port
-from udpchat.ui.cli.render import visible
+from udpchat.ui.cli.passwords import PasswordFileOption
 from udpchat.ui.cli.sending import Arq, ArqOption, Congestion, CongestionOption, WindowOption
-from udpchat.ui.cli.terminal import Terminal
-
-MAX_NUMBER: Final = 99  # behind a default nickname that is in use
-
 
 HostArgument = Annotated[
     HostPort, typer.Argument(parser=convert(parse_host_port), metavar="HOST[:PORT]", show_default=False)
@@ -70,6 +63,7 @@ class ClientOptions:
     congestion: CongestionOption = None
     max_datagram: MaxDatagramOption = MAX_DATAGRAM_IPV4
     portable: PortableOption = False
+    password_file: PasswordFileOption = None
     as_json: JsonOption = False
 
     @property
@@ -89,43 +83,41 @@ class ClientOptions:
         )
 
 
-async def join(
-    server: HostPort,
-    options: ClientOptions,
-    terminal: Terminal,
-    *,
-    nick: str | None = None,
-    folder: Path | None = None,
-    one_shot: bool = False,
-    fetches: bool = True,
-) -> Client:
-    """Join a server as the options say. The errors of `connect`; one that the network has is a HandshakeError.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatOptions(ClientOptions):
+    """What the user said about a session that stays."""
 
-    fetches: the server may have to send files, and is told how when the user said so. nick: instead of the one in the
-    options. When nobody chose a nickname and nobody can be asked, one that is in use gets a number.
-    """
-    chosen = nick or options.name
-    for number in range(1, MAX_NUMBER):
-        name = chosen or _numbered(default_nick(), number)
-        try:
-            client = await _connect(server, options, name, folder, one_shot=one_shot)
-        except RefusedError as error:
-            if error.code != ErrorCode.NICK_IN_USE or chosen or terminal.is_interactive or number == MAX_NUMBER - 1:
-                raise
-        else:
-            _tell_about_key(client, server, options, terminal)
-            return await _tuned(client, options) if fetches and options.is_tuned else client
-    raise AssertionError("the loop above returns or raises")
-
-
-async def _tuned(client: Client, options: ClientOptions) -> Client:
-    """Tell the server how to send us files."""
-    try:
-        await client.tune(options.config())
-    except BaseException:
-        await client.close()
-        raise
-    return client
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Folder for downloads; the current one by default.")
+    ] = None
+    wait: Annotated[
+        bool | None,
+        typer.Option("--wait/--no-wait", help="Wait in the queue of a full server; on a terminal by default."),
+    ] = None
+    reconnect: Annotated[
+        float | None,
+        typer.Option(
+            "--reconnect",
+            metavar="SECONDS",
+            min=0,
+            help="How long to try to come back when the connection is lost; 0 is never. For ever on a terminal by "
+            "default, 60 in scripts.",
+            show_default=False,
+        ),
+    ] = None
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--log", metavar="FILE", help="Append every message to FILE, as JSON; it also says what was missed."
+        ),
+    ] = None
+    register: Annotated[
+        bool, typer.Option("--register", help="Make your nickname an account, unless it is one; asks for a password.")
+    ] = False
+    menu: Annotated[bool, typer.Option("--menu", help="Take the words u, d, c, ls, ls-l and q of menus as well.")] = (
+        False
+    )
+    tilde: Annotated[bool, typer.Option("--tilde", help="Take TEXT~NICK as a private line to NICK.")] = False
 
 
 def default_nick() -> str:
@@ -136,40 +128,3 @@ def default_nick() -> str:
         return "guest"
     name = "".join(character for character in account if nick_fault(f"a{character}") is None)[:MAX_NICK]
     return name if nick_fault(name) is None else "guest"
-
-
-async def _connect(
-    server: HostPort, options: ClientOptions, nick: str, folder: Path | None, *, one_shot: bool
-) -> Client:
-    try:
-        return await connect(
-            server.host,
-            server.port,
-            nick=nick,
-            config=options.config(),
-            folder=folder,
-            home=options.home,
-            strict=options.strict,
-            server_key=options.server_key,
-            keylog=options.keylog,
-            capture=capture_target(options.capture, options.capture_limit),
-            one_shot=one_shot,
-        )
-    except OSError as error:
-        raise HandshakeError(f"cannot reach {server}: {error.strerror or error}") from error
-
-
-def _tell_about_key(client: Client, server: HostPort, options: ClientOptions, terminal: Terminal) -> None:
-    if options.plaintext:
-        terminal.log("PLAINTEXT: whoever sees the network reads, and can change, all that is said and sent")
-    elif client.is_new_key:
-        terminal.log(
-            f"first contact with {visible(str(server))}: its key {client.server_fingerprint} is trusted from now on; "
-            "compare it with what the server shows"
-        )
-    if options.keylog is not None:
-        terminal.log(f"KEY LOG: whoever reads {visible(str(options.keylog))} reads this session")
-
-
-def _numbered(nick: str, number: int) -> str:
-    return nick if number == 1 else f"{nick[: MAX_NICK - 3]}-{number}"

@@ -1,124 +1,233 @@
-"""What is typed at a running client or server: text, or a command that begins with a slash."""
+"""The one table of what can be typed at a running client or server.
+
+Parsing, help, completion, the nearest match and the tables in docs/cli.md are all made from it.
+"""
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, Flag, auto
+from types import MappingProxyType
 from typing import Final
 
-_ELSEWHERE: Final = {  # what other programs call them
-    **dict.fromkeys(("exit", "bye", "q", "leave", "disconnect"), "quit"),
-    **dict.fromkeys(("names", "who", "list"), "users"),
-    **dict.fromkeys(("ls", "dir"), "files"),
-    **dict.fromkeys(("upload", "send"), "put"),
-    "download": "get",
-    **dict.fromkeys(("tell", "whisper", "query"), "msg"),
-    "?": "help",
-}
-_WORD: Final = re.compile(r'"([^"]*)"|(\S+)')
+
+class Place(Flag):
+    """Where a command can be typed."""
+
+    CLIENT = auto()
+    SERVER = auto()
+
+
+class Completes(Enum):
+    """What the Tab key offers for an argument."""
+
+    NOTHING = auto()
+    COMMAND = auto()
+    NICK = auto()
+    ROOM = auto()
+    PLACE = auto()  # a room or a nickname
+    PATH = auto()  # on this machine
+    FILE = auto()  # at the server
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument as help shows it. is_rest: all that follows, spaces included; the last argument only."""
+
+    name: str
+    completes: Completes = Completes.NOTHING
+    is_optional: bool = False
+    is_rest: bool = False
+
+    @property
+    def shown(self) -> str:
+        """Its name, in brackets when it can be left out."""
+        return f"[{self.name}]" if self.is_optional else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A command as an older system has it, typed exactly so. What follows it is one argument, as typed, without quotes.
+
+    takes: that argument as help shows it; empty: nothing follows. asks: the question when nothing does, instead of a
+    mistake. in_menu: only with --menu.
+    """
+
+    typed: str
+    takes: str = ""
+    asks: str = ""
+    in_menu: bool = False
+
+    @property
+    def shown(self) -> str:
+        """As help shows it."""
+        return f"{self.typed} {self.takes}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A command. usage: its arguments as help shows them; least, most: how many words it takes.
+    """A command. name: without the slash.
 
-    takes_rest: the last argument is the rest of the line, spaces included.
+    elsewhere: what other programs call it, for the nearest match. for_admins: the server refuses it to others.
+    is_free: its arguments are not split into words here, for their order is free.
     """
 
-    usage: str
-    help: str
-    least: int = 0
-    most: int = 0
-    takes_rest: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A line of chat."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command with its arguments. name: without the slash."""
-
     name: str
-    arguments: tuple[str, ...] = ()
+    help: str
+    arguments: tuple[Argument, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    for_admins: bool = False
+    is_free: bool = False
+    place: Place = Place.CLIENT
+
+    @property
+    def usage(self) -> str:
+        """The command with its arguments."""
+        return " ".join([f"/{self.name}", *(argument.shown for argument in self.arguments)])
+
+
+_NICK: Final = Argument("NICK", Completes.NICK)
+_ROOM: Final = Argument("ROOM", Completes.ROOM)
+_ANY_ROOM: Final = Argument("ROOM", Completes.ROOM, is_optional=True)
+_TEXT: Final = Argument("TEXT", is_rest=True)
+_ANY_TEXT: Final = Argument("TEXT", is_optional=True, is_rest=True)
+_REASON: Final = Argument("REASON", is_optional=True, is_rest=True)
+_TARGET: Final = Argument("NICK|ADDRESS", Completes.NICK)
+_BOTH: Final = Place.CLIENT | Place.SERVER
+
+TABLE: Final[tuple[Verb, ...]] = (
+    Verb("users", "who is here, or in a room", (_ANY_ROOM,), (Alias("!users"),), ("names", "who", "list")),
+    Verb("users", "who is here", elsewhere=("names", "who", "list"), place=Place.SERVER),
+    Verb("accounts", "all accounts, those too who are not here", elsewhere=("members",), place=_BOTH),
+    Verb("seen", "when somebody was here last", (_NICK,), elsewhere=("whois", "finger", "last")),
+    Verb("count", "how many are here", aliases=(Alias("!howmany"),), elsewhere=("howmany",)),
+    Verb(
+        "say", "say a line as it is, also one that begins with / or !", (_TEXT,), (Alias("c", "TEXT", "line: ", True),)
+    ),
+    Verb("say", "tell everybody something", (_TEXT,), elsewhere=("announce", "wall"), place=Place.SERVER),
+    Verb("msg", "say something to one person", (_NICK, _TEXT), elsewhere=("tell", "whisper", "query", "w", "pm", "dm")),
+    Verb("reply", "answer the last private line", (_TEXT,), elsewhere=("r",)),
+    Verb("status", "how far your last lines have come: sent, stored, delivered, read", elsewhere=("receipts",)),
+    Verb("read", "tell somebody that you have read what they told you", (_NICK,)),
+    Verb("rooms", "what rooms there are", elsewhere=("channels",)),
+    Verb("create", "make a room and enter it", (Argument("ROOM"), Argument("TOPIC", is_optional=True, is_rest=True))),
+    Verb("join", "enter a room; plain lines go there from now on", (_ROOM,), elsewhere=("enter", "j")),
+    Verb("leave", "leave a room; the one that plain lines go to when none is named", (_ANY_ROOM,), elsewhere=("part",)),
+    Verb("room", "say which room plain lines go to", (_ANY_ROOM,), elsewhere=("switch",)),
+    Verb("topic", "say what a room is about", (_ANY_ROOM, _ANY_TEXT), is_free=True),
+    Verb("away", "tell the others that you are not at the keyboard", (_ANY_TEXT,), elsewhere=("afk",)),
+    Verb("back", "tell them that you are again"),
+    Verb("register", "make your nickname an account; asks for a password"),
+    Verb("login", "log in to an account; asks for its password", (Argument("NICK", is_optional=True),)),
+    Verb("password", "change the password of your account", elsewhere=("passwd",)),
+    Verb(
+        "history",
+        "what was said: of a room or with somebody, N lines, from:NICK to:NICK since:TIME until:TIME, with WORDS",
+        (
+            Argument("ROOM|NICK", Completes.PLACE, is_optional=True),
+            Argument("N", is_optional=True),
+            Argument("FILTERS", is_optional=True),
+            Argument("WORDS", is_optional=True),
+        ),
+        elsewhere=("log", "backlog"),
+        is_free=True,
+    ),
+    Verb(
+        "search",
+        "what was said with these words; the same filters",
+        (Argument("WORDS", is_rest=True),),
+        elsewhere=("find", "grep"),
+    ),
+    Verb("more", "what was said before that"),
+    Verb(
+        "files",
+        "what files the server has",
+        aliases=(Alias("!ls"), Alias("/file list"), Alias("ls", in_menu=True)),
+        elsewhere=("ls", "dir"),
+    ),
+    Verb("files", "what files there are", elsewhere=("ls", "dir"), place=Place.SERVER),
+    Verb(
+        "lls",
+        "what files lie here, in the folder for downloads",
+        aliases=(Alias("ls-l"), Alias("/ls-l")),
+        elsewhere=("ldir",),
+    ),
+    Verb(
+        "put",
+        "upload a file",
+        (Argument("PATH", Completes.PATH, is_rest=True),),
+        (
+            Alias("/file upload", "PATH"),
+            Alias("!ft", "PATH", "file to send: "),
+            Alias("u", "PATH", "file to upload: ", in_menu=True),
+        ),
+        ("upload", "send"),
+    ),
+    Verb(
+        "get",
+        'download a file, into the folder DEST; "..." round names with spaces',
+        (Argument("NAME", Completes.FILE), Argument("DEST", Completes.PATH, is_optional=True)),
+        (
+            Alias("/file download", "NAME"),
+            Alias("!get", "NAME"),
+            Alias("d", "NAME", "file to download: ", in_menu=True),
+        ),
+        ("download", "fetch"),
+    ),
+    Verb("kick", "end somebody's session", (_NICK, _REASON), for_admins=True, place=_BOTH),
+    Verb("ban", "end it and let them in no more", (_TARGET, _REASON), for_admins=True, place=_BOTH),
+    Verb("unban", "let them in again", (Argument("NICK|ADDRESS"),), for_admins=True, place=_BOTH),
+    Verb("bans", "who is not let in", for_admins=True, place=_BOTH),
+    Verb("announce", "tell everybody something as the administrator", (_TEXT,), elsewhere=("wall",), for_admins=True),
+    Verb("stats", "round-trip time, window, losses, speed"),
+    Verb(
+        "help",
+        "this list, or one command",
+        (Argument("COMMAND", Completes.COMMAND, is_optional=True),),
+        elsewhere=("?", "h", "man"),
+        place=_BOTH,
+    ),
+    Verb(
+        "quit",
+        "leave",
+        aliases=(Alias("/exit"), Alias("!bye"), Alias("q", in_menu=True)),
+        elsewhere=("bye", "q", "disconnect", "logout"),
+    ),
+    Verb("quit", "say goodbye and stop", aliases=(Alias("/exit"),), elsewhere=("bye", "q", "stop"), place=Place.SERVER),
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
-    """A line that is no command; text says why, and what to type instead."""
+class Dialect:
+    """What a line can mean.
 
-    text: str
+    menu: the words of --menu count. tilde: TEXT~NICK is a private line. is_admins: only administrators type here.
+    """
 
+    verbs: Mapping[str, Verb]
+    menu: bool = False
+    tilde: bool = False
+    is_admins: bool = False
 
-CLIENT_VERBS: Final[Mapping[str, Verb]] = {
-    "users": Verb("/users", "who is here"),
-    "count": Verb("/count", "how many are here"),
-    "msg": Verb("/msg NICK TEXT", "say something to one person", 2, 2, takes_rest=True),
-    "files": Verb("/files", "what files the server has"),
-    "put": Verb("/put PATH", "upload a file", 1, 1, takes_rest=True),
-    "get": Verb("/get NAME [DEST]", 'download a file, into the folder DEST; "..." round names with spaces', 1, 2),
-    "stats": Verb("/stats", "round-trip time, window, losses, speed"),
-    "help": Verb("/help", "this list"),
-    "quit": Verb("/quit", "leave"),
-}
-
-SERVER_VERBS: Final[Mapping[str, Verb]] = {
-    "users": Verb("/users", "who is here"),
-    "say": Verb("/say TEXT", "tell everybody something", 1, 1, takes_rest=True),
-    "kick": Verb("/kick NICK", "end somebody's session", 1, 1),
-    "files": Verb("/files", "what files there are"),
-    "help": Verb("/help", "this list"),
-    "quit": Verb("/quit", "say goodbye and stop"),
-}
+    @property
+    def aliases(self) -> dict[str, tuple[Alias, Verb]]:
+        """The aliases that count, by what is typed."""
+        return {
+            alias.typed: (alias, verb)
+            for verb in self.verbs.values()
+            for alias in verb.aliases
+            if self.menu or not alias.in_menu
+        }
 
 
-def parse_line(line: str, verbs: Mapping[str, Verb]) -> Text | Command | Mistake | None:
-    """What a typed line asks for; None when it is empty. Two slashes begin a text that starts with one."""
-    line = line.strip()
-    if not line:
-        return None
-    if not line.startswith("/"):
-        return Text(line)
-    if line.startswith("//"):
-        return Text(line[1:])
-    name, _, rest = line[1:].partition(" ")
-    verb = verbs.get(name.lower())
-    if verb is None:
-        return Mistake(_unknown(name, verbs))
-    arguments = _split_rest(rest, verb.most) if verb.takes_rest else _words(rest)
-    if not verb.least <= len(arguments) <= verb.most:
-        return Mistake(f"write {verb.usage}: {verb.help}")
-    return Command(name.lower(), arguments)
+def verbs_at(place: Place) -> Mapping[str, Verb]:
+    """The commands that can be typed there, by name."""
+    return MappingProxyType({verb.name: verb for verb in TABLE if place in verb.place})
 
 
-def unquoted(path: str) -> str:
-    """A path as it was meant: without the quotes that a terminal puts round a file dropped on it."""
-    return path[1:-1] if re.fullmatch(r"'[^']+'|\"[^\"]+\"", path) else path
-
-
-def help_lines(verbs: Mapping[str, Verb]) -> list[str]:
-    """All commands, one per line."""
-    width = max(len(verb.usage) for verb in verbs.values())
-    return [f"{verb.usage:<{width}}  {verb.help}" for verb in verbs.values()]
-
-
-def _unknown(name: str, verbs: Mapping[str, Verb]) -> str:
-    wanted = _ELSEWHERE.get(name.lower(), name.lower())
-    near = difflib.get_close_matches(wanted, verbs, n=1)
-    hint = f"did you mean {verbs[near[0]].usage}?" if near else "/help lists the commands"
-    return f"there is no command /{name}; {hint} (write //{name} to say it)"
-
-
-def _words(rest: str) -> tuple[str, ...]:
-    return tuple(match[1] if match[2] is None else match[2] for match in _WORD.finditer(rest))
-
-
-def _split_rest(rest: str, count: int) -> tuple[str, ...]:
-    """At most count words, the last with all that follows."""
-    return tuple(word.strip() for word in rest.split(maxsplit=count - 1) if word.strip())
+CLIENT_VERBS: Final = verbs_at(Place.CLIENT)
+SERVER_VERBS: Final = verbs_at(Place.SERVER)
+CLIENT: Final = Dialect(CLIENT_VERBS)
+SERVER: Final = Dialect(SERVER_VERBS, is_admins=True)

@@ -26,19 +26,29 @@ class ExitCode(IntEnum):
     USAGE = 2  # a wrong option or argument, or an address or port that cannot be used
     NO_SERVER = 3  # the name is not known, nobody answers, another version or mode
     SERVER_KEY = 4  # the server's key is not the one that is trusted
-    NICKNAME = 5  # the nickname is in use or not allowed
+    NICKNAME = 5  # the nickname is in use, is that of an account, or is not allowed
     SERVER_FULL = 6
-    REFUSED = 7  # the server said no: no such file, no such user, no space
+    REFUSED = 7  # the server said no: no such file, user or room, no space, a ban
     CONNECTION_LOST = 8  # the server went away, or ended the session
     LOCAL_FILE = 9  # a file or folder of this machine: missing, unreadable, full, in use
+    ACCOUNT = 10  # a wrong password, an unknown account, an account is required, too many attempts
     INTERRUPTED = 130  # Ctrl-C or SIGTERM before it was done
 
 
 _REFUSALS: Final = {
     ErrorCode.NICK_IN_USE: ExitCode.NICKNAME,
     ErrorCode.NICK_NOT_ALLOWED: ExitCode.NICKNAME,
+    ErrorCode.NICK_REGISTERED: ExitCode.NICKNAME,
+    ErrorCode.NAME_TAKEN: ExitCode.NICKNAME,
     ErrorCode.SERVER_FULL: ExitCode.SERVER_FULL,
     **dict.fromkeys((ErrorCode.IDLE_TIMEOUT, ErrorCode.SHUTTING_DOWN, ErrorCode.KICKED), ExitCode.CONNECTION_LOST),
+    **dict.fromkeys(
+        (
+            *(ErrorCode.LOGIN_REQUIRED, ErrorCode.WRONG_PASSWORD, ErrorCode.UNKNOWN_ACCOUNT),
+            *(ErrorCode.TOO_SHORT, ErrorCode.TRY_LATER, ErrorCode.NOT_IN_PLAINTEXT),
+        ),
+        ExitCode.ACCOUNT,
+    ),
 }
 
 

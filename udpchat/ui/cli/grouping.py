@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_type_hints
 
 
 def grouped(group: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -21,7 +21,7 @@ def grouped(group: type[Any]) -> Callable[[Callable[..., None]], Callable[..., N
             chosen = {field.name: given.pop(field.name) for field in fields(group)}
             command(options=group(**chosen), **given)
 
-        hints = inspect.get_annotations(group, eval_str=True)
+        hints = get_type_hints(group, include_extras=True)  # those of its bases too
         signature = inspect.signature(command, eval_str=True)
         own = [parameter for name, parameter in signature.parameters.items() if name != "options"]
         shared = [

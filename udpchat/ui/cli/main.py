@@ -10,6 +10,7 @@ import typer
 from udpchat.ui.cli.capture import capture
 from udpchat.ui.cli.client import client
 from udpchat.ui.cli.demo import demo
+from udpchat.ui.cli.history import history
 from udpchat.ui.cli.lab import lab
 from udpchat.ui.cli.oneshot import get, ls, put, say
 from udpchat.ui.cli.relay import relay
@@ -17,6 +18,7 @@ from udpchat.ui.cli.running import report
 from udpchat.ui.cli.server import server
 from udpchat.ui.cli.simulate import simulate
 from udpchat.ui.cli.trust import trust
+from udpchat.ui.cli.user import user
 from udpchat.ui.cli.wireshark import wireshark
 from udpchat.version import __version__
 
@@ -55,8 +57,9 @@ def _udpchat(
     """Chat and files for a local network over one UDP port."""
 
 
-for command in (server, client, put, get, ls, say, relay, demo, simulate, lab):
+for command in (server, client, put, get, ls, say, history, relay, demo, simulate, lab):
     app.command()(command)
+app.add_typer(user, name="user")
 app.add_typer(trust, name="trust")
 app.add_typer(capture, name="capture")
 app.add_typer(wireshark, name="wireshark")

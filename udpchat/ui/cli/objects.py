@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, is_dataclass
-from enum import Enum
+from enum import Enum, Flag
 from typing import Final
 
-from udpchat.chat.events import Disconnected, LineSaid, NoticeGiven, PrivateSaid, UserChanged
+from udpchat.chat.events import (
+    AccountHappened,
+    Administered,
+    Disconnected,
+    FileSaid,
+    LineSaid,
+    NoticeGiven,
+    PrivateSaid,
+    ReceiptCame,
+    Reconnecting,
+    Returned,
+    SlowedDown,
+    UserChanged,
+    WaitingInQueue,
+)
+from udpchat.chat.ports import Attachment, Person
+from udpchat.errors import ErrorCode
 from udpchat.files.events import (
     Downloaded,
     FileDelivered,
@@ -17,14 +33,22 @@ from udpchat.files.events import (
     UploadBegan,
     Uploaded,
 )
-from udpchat.protocol.ports import FileEntry
+from udpchat.files.ports import FileEntry
 from udpchat.store.trust import Pin
 
 NAMES: Final[dict[type, str]] = {
     UserChanged: "user",
     LineSaid: "line",
     PrivateSaid: "private",
+    FileSaid: "file_said",
     NoticeGiven: "notice",
+    ReceiptCame: "receipt",
+    SlowedDown: "slowed",
+    WaitingInQueue: "queued",
+    Reconnecting: "reconnecting",
+    Returned: "returned",
+    AccountHappened: "account_happened",
+    Administered: "administered",
     Disconnected: "disconnected",
     UploadBegan: "upload_began",
     FileShared: "file_shared",
@@ -35,6 +59,7 @@ NAMES: Final[dict[type, str]] = {
     Downloaded: "downloaded",
     FileEntry: "file",
     Pin: "pin",
+    Person: "account_entry",
 }
 
 
@@ -48,13 +73,18 @@ def event_line(value: object) -> str:
     return as_line(NAMES[type(value)], **_fields(value))
 
 
+def event_object(value: object) -> dict[str, object]:
+    """The same as an object inside another."""
+    return {"event": NAMES[type(value)], **_fields(value)}
+
+
 def _fields(value: object) -> dict[str, object]:
     if not is_dataclass(value):
         raise TypeError(f"{type(value).__name__} is no event")
     found: dict[str, object] = {}
     for field in fields(value):
         content = getattr(value, field.name)
-        if isinstance(content, FileEntry):
+        if isinstance(content, (FileEntry, Attachment)):
             found.update(_fields(content))
         else:
             found[field.name] = content
@@ -64,6 +94,10 @@ def _fields(value: object) -> dict[str, object]:
 def _plain(value: object) -> object:
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, ErrorCode):  # codes are numbers: a later version has more than there are names for
+        return int(value)
+    if isinstance(value, Flag):
+        return [flag.name.lower() for flag in value if flag.name]
     if isinstance(value, Enum):
         return value.name.lower()
     if isinstance(value, (list, tuple)):

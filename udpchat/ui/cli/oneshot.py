@@ -11,13 +11,14 @@ import typer
 from udpchat.chat.text import text_fault
 from udpchat.errors import ConnectionLostError, ErrorCode
 from udpchat.net.client import Client
-from udpchat.ui.cli.client_options import ClientOptions, HostArgument, join
+from udpchat.ui.cli.client_options import ClientOptions, HostArgument
 from udpchat.ui.cli.exits import CommandError, ExitCode
 from udpchat.ui.cli.grouping import grouped
+from udpchat.ui.cli.joining import join
 from udpchat.ui.cli.objects import as_line, event_line
 from udpchat.ui.cli.options import HostPort
-from udpchat.ui.cli.render import file_table
 from udpchat.ui.cli.running import run
+from udpchat.ui.cli.tables import file_table
 from udpchat.ui.cli.terminal import Terminal
 from udpchat.ui.cli.transfers import check_local_file, download, make_folder, upload
 
@@ -39,7 +40,7 @@ def put(
     async def checked() -> ExitCode:
         for path in files:
             check_local_file(path)
-        return await _joined(server, options, work)
+        return await joined(server, options, work)
 
     run("udpchat put", checked())
 
@@ -62,7 +63,7 @@ def get(
     async def checked() -> ExitCode:
         if to is not None:
             make_folder(to)
-        return await _joined(server, options, work, folder=to, fetches=True)
+        return await joined(server, options, work, folder=to, fetches=True)
 
     run("udpchat get", checked())
 
@@ -81,7 +82,7 @@ def ls(server: HostArgument, *, options: ClientOptions) -> None:
                 terminal.show(line)
         return ExitCode.OK
 
-    run("udpchat ls", _joined(server, options, work))
+    run("udpchat ls", joined(server, options, work))
 
 
 @grouped(ClientOptions)
@@ -95,23 +96,23 @@ def say(
 
     async def work(client: Client, terminal: Terminal) -> ExitCode:
         answer = await client.say(text)
-        terminal.emit(as_line("said", sequence=answer.sequence, sent_at=answer.sent_at, text=text))
+        terminal.emit(as_line("said", sequence=answer.sequence, sent_at=answer.sent_at, text=text, waits=False, to=""))
         return ExitCode.OK
 
     async def checked() -> ExitCode:
         if (fault := text_fault(text)) is not None:
             raise CommandError(ExitCode.USAGE, fault)
-        return await _joined(server, options, work)
+        return await joined(server, options, work)
 
     run("udpchat say", checked())
 
 
-async def _joined(
+async def joined(
     server: HostPort, options: ClientOptions, work: Work, folder: Path | None = None, *, fetches: bool = False
 ) -> ExitCode:
     """Join, do the work, leave. ConnectionLostError when the server ends the session meanwhile."""
     with Terminal(as_json=options.as_json) as terminal:
-        client = await join(server, options, terminal, folder=folder, one_shot=True, fetches=fetches)
+        client = await join(server, options, terminal, folder=folder, fetches=fetches)
         return await _worked(client, terminal, work)
 
 

@@ -1,71 +1,48 @@
-"""All text for people: foreign text made safe, times, sizes, durations, and a sentence for every event."""
+"""Text for people: foreign text made safe, times, sizes, durations, speeds."""
 
 from __future__ import annotations
 
-import time
 import unicodedata
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from udpchat.chat.events import Disconnected, LineSaid, NoticeGiven, PrivateSaid, UserChanged
 from udpchat.config import SECOND
-from udpchat.errors import ErrorCode
-from udpchat.files.events import (
-    Downloaded,
-    FileDelivered,
-    FileShared,
-    Progress,
-    TransferFailed,
-    UploadBegan,
-    Uploaded,
-)
-from udpchat.protocol.ports import FileEntry
-from udpchat.wire.numbers import Change
-
-Event = (
-    UserChanged
-    | LineSaid
-    | PrivateSaid
-    | NoticeGiven
-    | UploadBegan
-    | FileShared
-    | FileDelivered
-    | TransferFailed
-    | Disconnected
-    | Uploaded
-    | Downloaded
-)
+from udpchat.files.events import Progress
 
 # Controls, invisible and direction-changing characters, halves of pairs, separators of lines: they could move the
 # cursor, colour the screen, or show a name backwards.
 _SHOWN_AS_NUMBER: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _JOINERS: Final = "\u200c\u200d"  # Persian words and composed emoji need them; they change no direction
-_CHANGES: Final = {
-    Change.JOINED: "joined",
-    Change.LEFT: "left",
-    Change.LOST: "was lost",
-    Change.KICKED: "was kicked",
-}
+_ON_TOP: Final = frozenset({"Mn", "Me"})  # drawn over the character before them
+_MAX_MARKS: Final = 8  # on one character; no script has more
 _SPEED_WINDOW: Final = 3 * SECOND  # over which a speed is measured
 
 
 def visible(text: str) -> str:
     """Foreign text for a terminal: what controls, hides or turns round is shown as <U+202E>.
 
-    Everything that came over the network passes through here on its way to a person. Joiners inside a word stay.
+    Everything that came over the network passes through here on its way to a person. Joiners inside a word stay. Marks
+    that would pile up over the lines above are counted: <+200 marks>.
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_visible_character(character) for character in text)
+    return "".join(_visible_characters(text))
+
+
+def local_time(at: int) -> datetime | None:
+    """Wall clock since 1970 [us] as local time; None when no calendar has it: a server may claim any time."""
+    try:
+        return datetime.fromtimestamp(at / SECOND).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def clock_time(at: int) -> str:
     """Wall clock since 1970 [us] as local "14:03:59", with the date when it is not today's."""
-    try:
-        then = datetime.fromtimestamp(at / SECOND).astimezone()
-    except (ValueError, OverflowError, OSError):  # a server may claim any time
+    then = local_time(at)
+    if then is None:
         return "??:??:??"
     if then.date() == datetime.now().astimezone().date():
         return then.strftime("%H:%M:%S")
@@ -108,48 +85,6 @@ def user_count_text(count: int) -> str:
     return "1 user is here" if count == 1 else f"{count} users are here"
 
 
-def describe(event: Event) -> str:
-    """One line about an event, with its time."""
-    match event:
-        case LineSaid(_, sent_at, _, sender, text):
-            return f"{clock_time(sent_at)} {visible(sender)}: {visible(text)}"
-        case PrivateSaid(_, sent_at, sender, recipient, text):
-            said = f": {visible(text)}" if text else " (private)"
-            return f"{clock_time(sent_at)} {visible(sender)} -> {visible(recipient)}{said}"
-        case NoticeGiven(sent_at, text):
-            return f"{clock_time(sent_at)} * the administrator says: {visible(text)}"
-        case _:
-            return f"{clock_time(time.time_ns() // 1_000)} * {_happening(event)}"
-
-
-def failure_text(failed: TransferFailed) -> str:
-    """A transfer that ended without a whole file."""
-    by = f" of {visible(failed.nick)}" if failed.nick else ""
-    name = f" {visible(failed.file_name)}" if failed.file_name else ""
-    return f"transfer{by}{name} failed: {visible(failed.text)}"
-
-
-def file_line(entry: FileEntry) -> str:
-    """A row of a list of files."""
-    when = clock_time(entry.stored_at)
-    whose = f"{visible(entry.owner_nick)}: {visible(entry.file_name)}"
-    return f"{size_text(entry.size):>9}  {entry.md5.hex()}  {when}  {whose}"
-
-
-def file_table(files: Iterable[FileEntry]) -> list[str]:
-    """A list of files, with a last line that sums it up."""
-    rows = list(files)
-    total = sum(entry.size for entry in rows)
-    summary = f"{len(rows)} file{'' if len(rows) == 1 else 's'}, {size_text(total)}" if rows else "no files yet"
-    return [*(file_line(entry) for entry in rows), summary]
-
-
-def user_table(users: Iterable[tuple[str, int]]) -> list[str]:
-    """A list of users (nickname, joined at), with a last line that says how many."""
-    rows = list(users)
-    return [*(f"{visible(nick)} since {clock_time(joined_at)}" for nick, joined_at in rows), user_count_text(len(rows))]
-
-
 class Meter:
     """The speed of one transfer over its last seconds, and the line that shows it."""
 
@@ -173,53 +108,25 @@ class Meter:
         return f"{text}, {speed_text(gained, elapsed)}, {duration_text(left)} left"
 
 
+def _visible_characters(text: str) -> Iterator[str]:
+    marks = 0
+    for character in text:
+        if character in _JOINERS or unicodedata.category(character) in _ON_TOP:
+            marks += 1
+            if marks <= _MAX_MARKS:
+                yield character
+            continue
+        if marks > _MAX_MARKS:
+            yield f"<+{marks - _MAX_MARKS} marks>"
+        marks = 0
+        yield _visible_character(character)
+    if marks > _MAX_MARKS:
+        yield f"<+{marks - _MAX_MARKS} marks>"
+
+
 def _visible_character(character: str) -> str:
     if character == "\t":
         return "    "
-    if character in _JOINERS or unicodedata.category(character) not in _SHOWN_AS_NUMBER:
+    if unicodedata.category(character) not in _SHOWN_AS_NUMBER:
         return character
     return f"<U+{ord(character):04X}>"
-
-
-def _happening(event: Event) -> str:
-    match event:
-        case UserChanged(nick, change, user_count, address):
-            where = f" from {visible(address)}" if address else ""
-            return f"{visible(nick)} {_CHANGES.get(change, 'changed')}{where}, {user_count_text(user_count)}"
-        case Disconnected(code, reason, remote):
-            return "left" if code == ErrorCode.NO_ERROR and not remote else f"disconnected: {visible(reason)}"
-        case _:
-            return _file_happening(event)
-
-
-def _file_happening(event: Event) -> str:
-    match event:
-        case UploadBegan(nick, file_name, size):
-            return f"{visible(nick)} is uploading {visible(file_name)} ({size_text(size)})"
-        case FileShared(nick, entry, md5_sent):
-            digests = _digests("sent", md5_sent, "stored", entry.md5)
-            return f"{visible(nick)} uploaded {visible(entry.file_name)} ({size_text(entry.size)}), {digests}"
-        case FileDelivered(nick, entry, md5_received):
-            digests = _digests("stored", entry.md5, "received", md5_received)
-            return f"{visible(nick)} downloaded {visible(entry.file_name)} ({size_text(entry.size)}), {digests}"
-        case TransferFailed():
-            return failure_text(event)
-        case Uploaded():
-            digests = _digests("here", event.md5_sent, "at the server", event.md5_stored)
-            return f"uploaded {visible(event.file_name)} {_effort(event)}, {digests}"
-        case Downloaded():
-            digests = _digests("at the server", event.md5_offered, "here", event.md5_stored)
-            return f"downloaded {visible(event.file_name)} to {visible(event.path)} {_effort(event)}, {digests}"
-        case _:
-            return type(event).__name__
-
-
-def _effort(done: Uploaded | Downloaded) -> str:
-    spent = done.finished - done.started
-    return f"({size_text(done.size)} in {duration_text(spent)}, {speed_text(done.size, spent)})"
-
-
-def _digests(one: str, first: bytes, other: str, second: bytes) -> str:
-    if first == second:
-        return f"MD5 {first.hex()} {one} and {other}"
-    return f"MD5 DIFFERS: {first.hex()} {one}, {second.hex()} {other}"

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from udpchat.config import SECOND
+from udpchat.config import LOBBY, SECOND
 from udpchat.errors import ConnectionLostError, StorageError, UdpchatError
 from udpchat.files.events import Downloaded, Progress, Uploaded
 from udpchat.net.client import Client
 from udpchat.store.trouble import storage_error
-from udpchat.ui.cli.exits import ExitCode, error_text, exit_code
+from udpchat.ui.cli.exits import CommandError, ExitCode, error_text, exit_code
 from udpchat.ui.cli.objects import as_line, event_line
 from udpchat.ui.cli.render import Meter, visible
 from udpchat.ui.cli.terminal import Terminal
@@ -53,27 +53,42 @@ def make_folder(path: Path) -> None:
         raise storage_error(error, f"make the folder {path}") from error
 
 
-async def upload(client: Client, terminal: Terminal, path: Path) -> ExitCode:
-    """Upload a file and tell how it went; the exit code."""
+async def upload(
+    client: Client, terminal: Terminal, path: Path, *, room: str = LOBBY, tells_loss: bool = False
+) -> ExitCode:
+    """Upload a file for a room and tell how it went; the exit code. tells_loss: see `tell_error`."""
 
     async def start(progress: Callable[[Progress], None]) -> Uploaded:
         check_local_file(path)
-        return await client.put(path, progress)
+        return await client.put(path, progress, room=room)
 
-    return await _transfer(terminal, "put", str(path), start)
-
-
-async def download(client: Client, terminal: Terminal, name: str, folder: Path | None = None) -> ExitCode:
-    """Download a file and tell how it went; the exit code."""
-    return await _transfer(terminal, "get", name, lambda progress: client.get(name, folder, progress))
+    return await _transfer(terminal, "put", str(path), start, tells_loss=tells_loss)
 
 
-def tell_error(terminal: Terminal, command: str, argument: str, error: UdpchatError | OSError) -> ExitCode:
-    """Say what went wrong with one command of several; its exit code."""
+async def download(
+    client: Client, terminal: Terminal, name: str, folder: Path | None = None, *, tells_loss: bool = False
+) -> ExitCode:
+    """Download a file and tell how it went; the exit code. tells_loss: see `tell_error`."""
+    return await _transfer(
+        terminal, "get", name, lambda progress: client.get(name, folder, progress), tells_loss=tells_loss
+    )
+
+
+def tell_error(
+    terminal: Terminal,
+    command: str,
+    argument: str,
+    error: UdpchatError | OSError | CommandError,
+    *,
+    tells_loss: bool = False,
+) -> ExitCode:
+    """Say what went wrong with one command of several; its exit code.
+
+    tells_loss: also that the connection was lost. Without, that is told once for all that runs, when the session ends.
+    """
     code = exit_code(error)
-    # Everything that runs ends with the connection; that is told once, when the connection's end is.
-    if not isinstance(error, ConnectionLostError) or terminal.as_json:
-        terminal.log(f"{command} {visible(argument)}: {error_text(error)}")
+    if tells_loss or terminal.as_json or not isinstance(error, ConnectionLostError):
+        terminal.log(f"{command} {visible(argument)}".rstrip() + f": {error_text(error)}")
     terminal.emit(as_line("error", command=command, argument=argument, exit_code=int(code), text=str(error)))
     return code
 
@@ -110,11 +125,11 @@ class ProgressLines:
         return silence >= LONG_SILENCE or LINE_SHARE * progress.done >= self._next_share * progress.size
 
 
-async def _transfer(terminal: Terminal, command: str, argument: str, start: Start) -> ExitCode:
+async def _transfer(terminal: Terminal, command: str, argument: str, start: Start, *, tells_loss: bool) -> ExitCode:
     try:
         done = await start(ProgressLines(terminal).show)
     except (UdpchatError, OSError) as error:
-        return tell_error(terminal, command, argument, error)
+        return tell_error(terminal, command, argument, error, tells_loss=tells_loss)
     terminal.event(done)
     return ExitCode.OK
 

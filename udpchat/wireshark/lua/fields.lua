@@ -40,7 +40,8 @@ declare = function(rows, scope)
       row.field = U.field(abbreviation, "bytes", row.title, { description = row.doc })
     elseif row.kind == "blob" or row.kind == "string" then
       row.length_field = U.field(abbreviation .. "_length", NUMBER[row.prefix], row.title .. " length", { unit = "bytes" })
-      row.field = U.field(abbreviation, row.kind == "blob" and "bytes" or "string", row.title, { description = row.doc })
+      local kind = row.kind == "blob" and not row.secret and "bytes" or "string"
+      row.field = U.field(abbreviation, kind, row.title, { description = row.doc })
     else
       local options = { description = row.doc, unit = row.unit, base = row.hex and "HEX" or nil }
       if row.kind == "enum" then options.names = row.names end

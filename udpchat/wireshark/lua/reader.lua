@@ -88,11 +88,19 @@ local function counted(row, tree, tvb, at, stop, state)
   return start, length
 end
 
+-- A password or a ticket: that it is there, but never what it is. The item has no bytes: they would be in its value.
+local function hide(row, tree, values)
+  values[row.name] = "(hidden)"
+  return tree:add(row.field, values[row.name])
+end
+
 function readers.blob(row, tree, tvb, at, stop, values, state)
   local start, length = counted(row, tree, tvb, at, stop, state)
   if not start then return nil end
   values[row.name] = ""
-  if length > 0 then
+  if length > 0 and row.secret then
+    hide(row, tree, values)
+  elseif length > 0 then
     local range = tvb(start, length)
     tree:add(row.field, range)
     values[row.name] = range:raw()
@@ -110,9 +118,9 @@ function readers.string(row, tree, tvb, at, stop, values, state)
   end
   local range = tvb(start, length)
   local text = range:raw()
-  local item = tree:add_packet_field(row.field, range, ENC_UTF_8)
-  if not U.is_utf8(text) then U.refuse(state, item, "udpchat.illegal_value", row.title:lower() .. " is not UTF-8") end
   values[row.name] = text
+  local item = row.secret and hide(row, tree, values) or tree:add_packet_field(row.field, range, ENC_UTF_8)
+  if not U.is_utf8(text) then U.refuse(state, item, "udpchat.illegal_value", row.title:lower() .. " is not UTF-8") end
   return start + length
 end
 

@@ -19,45 +19,105 @@ local function named(fields)
   return quoted(fields.file_name) .. ", " .. U.size_text(fields.size)
 end
 
-local function code_name(record, fields)
+-- The name of a number, in small letters when it is a word of ours.
+local function name_of(record, fields, key)
+  local name = U.row(record.fields, key).names[fields[key]] or key .. " " .. U.number(fields[key])
+  return (name:lower():gsub("_", " "))
+end
+
+local function is_set(record, fields, label)
+  for _, flag in ipairs(U.row(record.fields, "flags").names) do
+    if flag[2] == label then return fields.flags % (2 * flag[1]) >= flag[1] end
+  end
+end
+
+-- The text after `before`, when there is one.
+local function given(before, text)
+  return text ~= "" and before .. U.one_line(text, 80) or ""
+end
+
+local function in_room(room)
+  return room ~= "" and room ~= schema.lobby and " in " .. who(room) or ""
+end
+
+local function reason(record, fields)
   local row = U.row(record.fields, "code")
-  return row.names[fields.code] or "code " .. U.number(fields.code)
+  return (row.names[fields.code] or "code " .. U.number(fields.code)) .. given(": ", fields.text)
 end
 
-local function with_reason(record, fields)
-  return code_name(record, fields) .. (fields.text ~= "" and ": " .. U.one_line(fields.text) or "")
-end
+local function upto(f) return "up to " .. U.number(f.sequence) end
 
-function SUMMARIES.JOIN(f) return who(f.nick) end
+-- -- people
+
+function SUMMARIES.JOIN(f, record)
+  return who(f.nick) .. (is_set(record, f, "VISITOR") and ", for one command" or "")
+    .. (is_set(record, f, "WAIT") and ", will wait" or "") .. (f.seen > 0 and ", has seen " .. U.number(f.seen) or "")
+    .. (f.ticket ~= "" and ", with a ticket" or "")
+end
 function SUMMARIES.WELCOME(f) return who(f.nick) .. " to " .. who(f.room) .. ", " .. U.number(f.user_count) .. " present" end
-function SUMMARIES.REFUSED(f, record) return with_reason(record, f) end
+function SUMMARIES.REFUSED(f, record) return reason(record, f) end
 function SUMMARIES.UNSUPPORTED(f)
   local name = U.row(schema.record_header, "record_type").names[f.record_type]
   return name or "type " .. U.number(f.record_type)
 end
-function SUMMARIES.SAY(f) return "in " .. who(f.room) .. ": " .. U.one_line(f.text) end
-function SUMMARIES.SAID(f) return "as line " .. U.number(f.sequence) end
-function SUMMARIES.LINE(f) return who(f.sender) .. ": " .. U.one_line(f.text) end
-function SUMMARIES.TELL(f) return "to " .. who(f.recipient) .. ": " .. U.one_line(f.text) end
-function SUMMARIES.PRIVATE(f) return who(f.sender) .. " to " .. who(f.recipient) .. ": " .. U.one_line(f.text) end
 function SUMMARIES.PRESENCE(f, record)
-  local change = U.row(record.fields, "change").names[f.change] or "change " .. U.number(f.change)
-  return who(f.nick) .. " " .. change:lower() .. ", " .. U.number(f.user_count) .. " present"
+  local text = is_set(record, f, "LOOKALIKE") and given(", looks like ", f.text) or given(": ", f.text)
+  return who(f.nick) .. " " .. name_of(record, f, "change") .. given(" ", f.room) .. ", " .. U.number(f.user_count)
+    .. " present" .. text
 end
-function SUMMARIES.USER(f) return who(f.nick) end
+function SUMMARIES.USERS(f, record) return name_of(record, f, "scope") .. given(" in ", f.room) end
+function SUMMARIES.USER(f, record)
+  return who(f.nick) .. (is_set(record, f, "AWAY") and ", away" .. given(": ", f.away) or "")
+end
 function SUMMARIES.FINISHED(f) return U.number(f.total) .. " records" end
 function SUMMARIES.NOTICE(f) return U.one_line(f.text) end
+function SUMMARIES.QUEUED(f) return "place " .. U.number(f.position) .. ", there are " .. U.number(f.max_users) .. " seats" end
+function SUMMARIES.REGISTER(f) return who(f.nick) end
+function SUMMARIES.LOGIN(f) return who(f.nick) end
+function SUMMARIES.ACCOUNT(f, record) return who(f.nick) .. " " .. name_of(record, f, "outcome") end
+function SUMMARIES.AWAY(f) return f.text == "" and "back" or U.one_line(f.text) end
+function SUMMARIES.ADMINISTER(f, record) return name_of(record, f, "action") .. given(" ", f.target) .. given(": ", f.text) end
+function SUMMARIES.BAN(f) return who(f.target) .. given(" by ", f.by) .. given(": ", f.reason) end
+function SUMMARIES.SLOWED(f) return "the next line in " .. U.duration_text(f.wait) end
+
+-- -- what is said
+
+function SUMMARIES.SAY(f) return "in " .. who(f.room) .. ": " .. U.one_line(f.text) end
+function SUMMARIES.SAID(f, record)
+  return "as line " .. U.number(f.sequence) .. (is_set(record, f, "WAITS") and ", waits for its recipient" or "")
+end
+function SUMMARIES.LINE(f) return who(f.sender) .. in_room(f.room) .. ": " .. U.one_line(f.text) end
+function SUMMARIES.TELL(f) return "to " .. who(f.recipient) .. ": " .. U.one_line(f.text) end
+function SUMMARIES.PRIVATE(f) return who(f.sender) .. " to " .. who(f.recipient) .. ": " .. U.one_line(f.text) end
+function SUMMARIES.ROOM(f) return who(f.room) .. ", " .. U.number(f.user_count) .. " present" .. given(": ", f.topic) end
+function SUMMARIES.CREATE_ROOM(f) return who(f.room) .. given(": ", f.topic) end
+function SUMMARIES.ENTER_ROOM(f) return who(f.room) end
+function SUMMARIES.LEAVE_ROOM(f) return who(f.room) end
+function SUMMARIES.SET_TOPIC(f) return "of " .. who(f.room) .. ": " .. U.one_line(f.topic) end
+function SUMMARIES.SEEN(f) return upto(f) end
+function SUMMARIES.READ(f) return "of " .. who(f.nick) .. " " .. upto(f) end
+function SUMMARIES.RECEIPT(f, record)
+  return name_of(record, f, "state") .. given(" to all in ", f.room) .. given(" by ", f.nick) .. ", " .. upto(f)
+end
+function SUMMARIES.HISTORY(f)
+  local asked = given(", in ", f.room) .. given(", with ", f.nick) .. given(", from ", f.sender) .. given(", to ", f.recipient)
+  return U.number(f.limit) .. " at most" .. asked .. (f.words ~= "" and ", of " .. quoted(f.words) or "")
+    .. (f.before > 0 and ", before " .. U.number(f.before) or "") .. (f.after > 0 and ", after " .. U.number(f.after) or "")
+end
+
+-- -- files
+
 function SUMMARIES.OPEN(f) return named(f) end
 function SUMMARIES.OPENED(f) return transfer(f) .. ", room up to " .. U.number(f.limit) end
 function SUMMARIES.CREDIT(f) return transfer(f) .. ", room up to " .. U.number(f.limit) end
 function SUMMARIES.COMMIT(f) return "MD5 " .. U.hex(f.md5) end
 function SUMMARIES.COMMITTED(f) return quoted(f.file_name) .. ", MD5 " .. U.hex(f.md5) end
-function SUMMARIES.CANCEL(f, record) return transfer(f) .. ", " .. with_reason(record, f) end
+function SUMMARIES.CANCEL(f, record) return transfer(f) .. ", " .. reason(record, f) end
 function SUMMARIES.FILE(f) return named(f) .. ", of " .. who(f.owner) end
 function SUMMARIES.FETCH(f) return f.file_name ~= "" and quoted(f.file_name) or "file " .. U.hex(f.file_id) end
 function SUMMARIES.OFFER(f) return transfer(f) .. ", " .. named(f) end
 function SUMMARIES.RECEIVED(f) return transfer(f) .. ", MD5 " .. U.hex(f.md5) end
-function SUMMARIES.SHARED(f) return named(f) .. ", of " .. who(f.owner) end
+function SUMMARIES.SHARED(f) return named(f) .. ", of " .. who(f.owner) .. in_room(f.room) end
 
 local function tuning(f)
   local window = f.window > 0 and ", window " .. U.number(f.window) or ""

@@ -1,0 +1,191 @@
+"""A sentence for every event that a person can be told of."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from udpchat.chat.events import (
+    AccountHappened,
+    Administered,
+    Disconnected,
+    FileSaid,
+    LineSaid,
+    NoticeGiven,
+    PrivateSaid,
+    ReceiptCame,
+    Reconnecting,
+    Returned,
+    SlowedDown,
+    UserChanged,
+    WaitingInQueue,
+)
+from udpchat.config import LOBBY
+from udpchat.errors import ErrorCode
+from udpchat.files.events import (
+    Downloaded,
+    FileDelivered,
+    FileShared,
+    TransferFailed,
+    UploadBegan,
+    Uploaded,
+)
+from udpchat.protocol.members import fold
+from udpchat.ui.cli.render import clock_time, duration_text, size_text, speed_text, user_count_text, visible
+from udpchat.wire.numbers import AdminAction, Change, ReceiptState, UserFlag
+
+MessageEvent = LineSaid | PrivateSaid | FileSaid
+FileEvent = UploadBegan | FileShared | FileDelivered | TransferFailed | Uploaded | Downloaded
+PeopleEvent = UserChanged | AccountHappened | Administered
+LinkEvent = Disconnected | WaitingInQueue | Reconnecting | Returned | SlowedDown | ReceiptCame
+Event = MessageEvent | NoticeGiven | PeopleEvent | LinkEvent | FileEvent
+
+_CHANGES: Final = {
+    Change.JOINED: "joined",
+    Change.LEFT: "left",
+    Change.LOST: "was lost",
+    Change.KICKED: "was kicked",
+    Change.BANNED: "was banned",
+}
+_ACTIONS: Final = {
+    AdminAction.KICK: "kicked",
+    AdminAction.BAN: "banned",
+    AdminAction.UNBAN: "lifted the ban of",
+    AdminAction.LIST_BANS: "looked at the bans",
+    AdminAction.ANNOUNCE: "announced",
+}
+
+
+def describe(event: Event) -> str:
+    """One line about an event, with its time."""
+    match event:
+        case LineSaid() | PrivateSaid() | FileSaid():
+            return f"{clock_time(event.sent_at)} {said_text(event)}"
+        case NoticeGiven(sent_at, text):
+            return f"{clock_time(sent_at)} * the administrator says: {visible(text)}"
+        case _:
+            return f"{clock_time(time.time_ns() // 1_000)} * {_happening(event)}"
+
+
+def said_text(event: MessageEvent, looks_like: str = "") -> str:
+    """A message without its time: "anna: hi", "#games anna: hi", "@private anna -> ben: hi".
+
+    No nickname can begin with the marks, so no line of a room passes for a private one. looks_like: whom the sender's
+    nickname looks like.
+    """
+    sender = named(event.sender, looks_like)
+    match event:
+        case PrivateSaid(recipient=recipient, text=text):
+            return f"@private {sender} -> {visible(recipient)}" + (f": {visible(text)}" if text else "")
+        case LineSaid(room=room, text=text):
+            return f"{_room_mark(room)}{sender}: {visible(text)}"
+        case FileSaid(room=room, file=file):
+            what = f"{visible(file.file_name)} ({size_text(file.size)}, MD5 {file.md5.hex()})"
+            return f"{_room_mark(room)}{sender} sent the file {what}"
+
+
+def named(nick: str, looks_like: str = "") -> str:
+    """A nickname, and whom it could be mistaken for."""
+    return f"{visible(nick)} (looks like {visible(looks_like)})" if looks_like else visible(nick)
+
+
+def failure_text(failed: TransferFailed) -> str:
+    """A transfer that ended without a whole file."""
+    by = f" of {visible(failed.nick)}" if failed.nick else ""
+    name = f" {visible(failed.file_name)}" if failed.file_name else ""
+    return f"transfer{by}{name} failed: {visible(failed.text)}"
+
+
+def _room_mark(room: str) -> str:
+    return "" if fold(room) == LOBBY else f"#{visible(room)} "
+
+
+def _happening(event: Event) -> str:
+    match event:
+        case UserChanged():
+            return _change(event)
+        case AccountHappened(nick, address, text):
+            return f"account {visible(nick)} from {visible(address)}: {visible(text)}"
+        case Administered(by, action, target, text):
+            who = visible(by) if by else "the administrator"
+            return f"{who} {_ACTIONS[action]} {visible(target)}".rstrip() + (f": {visible(text)}" if text else "")
+        case UploadBegan() | FileShared() | FileDelivered() | TransferFailed() | Uploaded() | Downloaded():
+            return _file_happening(event)
+        case _:
+            return _link_happening(event)
+
+
+def _change(event: UserChanged) -> str:
+    other = event.text if event.flags & UserFlag.LOOKALIKE and event.change is Change.JOINED else ""
+    nick = named(event.nick, other)
+    room = f"#{visible(event.room)}"
+    because = f" ({visible(event.text)})" if event.text and not other else ""
+    match event.change:
+        case Change.AWAY:
+            return f"{nick} is away{because}"
+        case Change.BACK:
+            return f"{nick} is back"
+        case Change.ENTERED:
+            return f"{nick} entered {room}, {user_count_text(event.user_count)}"
+        case Change.WENT:
+            return f"{nick} left {room}, {user_count_text(event.user_count)}"
+        case Change.TOPIC:
+            return f"{nick} set the topic of {room}: {visible(event.text) or '(none)'}"
+        case change:
+            where = f" from {visible(event.address)}" if event.address else ""
+            return f"{nick} {_CHANGES.get(change, 'changed')}{where}{because}, {user_count_text(event.user_count)}"
+
+
+def _link_happening(event: Event) -> str:
+    match event:
+        case Disconnected(code, reason, remote):
+            return "left" if code == ErrorCode.NO_ERROR and not remote else f"disconnected: {visible(reason)}"
+        case WaitingInQueue(position, max_users):
+            return f"the server is full ({max_users} users): you are number {position} in the queue; Ctrl-C gives up"
+        case Reconnecting(_, reason, _, _):
+            why = f" ({visible(reason)})" if reason else ""
+            return f"connection lost{why}; trying to come back, what you type meanwhile is kept"
+        case Returned(nick, user_count, away_for):
+            who = visible(nick)
+            return f"back as {who} after {duration_text(away_for)}; {user_count_text(user_count)}"
+        case SlowedDown(wait):
+            return (
+                f"you write faster than the server takes it; your lines wait {duration_text(wait)} each, none is lost"
+            )
+        case ReceiptCame(state, _, room, nick):
+            how = "read" if state is ReceiptState.READ else "delivered"
+            where = f"all in #{visible(room)}" if room else visible(nick)
+            return f"{how} to {where}" if how == "delivered" else f"{visible(nick)} has read it"
+        case _:
+            return type(event).__name__
+
+
+def _file_happening(event: FileEvent) -> str:
+    match event:
+        case UploadBegan(nick, file_name, size):
+            return f"{visible(nick)} is uploading {visible(file_name)} ({size_text(size)})"
+        case FileShared(nick, entry, md5_sent):
+            digests = _digests("sent", md5_sent, "stored", entry.md5)
+            return f"{visible(nick)} uploaded {visible(entry.file_name)} ({size_text(entry.size)}), {digests}"
+        case FileDelivered(nick, entry, md5_received):
+            digests = _digests("stored", entry.md5, "received", md5_received)
+            return f"{visible(nick)} downloaded {visible(entry.file_name)} ({size_text(entry.size)}), {digests}"
+        case TransferFailed():
+            return failure_text(event)
+        case Uploaded():
+            digests = _digests("here", event.md5_sent, "at the server", event.md5_stored)
+            return f"uploaded {visible(event.file_name)} {_effort(event)}, {digests}"
+        case Downloaded():
+            digests = _digests("at the server", event.md5_offered, "here", event.md5_stored)
+            return f"downloaded {visible(event.file_name)} to {visible(event.path)} {_effort(event)}, {digests}"
+
+
+def _effort(done: Uploaded | Downloaded) -> str:
+    spent = done.finished - done.started
+    return f"({size_text(done.size)} in {duration_text(spent)}, {speed_text(done.size, spent)})"
+
+
+def _digests(one: str, first: bytes, other: str, second: bytes) -> str:
+    if first == second:
+        return f"MD5 {first.hex()} {one} and {other}"
+    return f"MD5 DIFFERS: {first.hex()} {one}, {second.hex()} {other}"
