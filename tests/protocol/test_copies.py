@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.world import World, client, connections
 from udpchat.arq.in_flight import Kind, SentRun
-from udpchat.config import MILLISECOND
-from udpchat.protocol.copies import MAX_WAITING, MINIMUM_DELAY, Copies
+from udpchat.config import MILLISECOND, SECOND
+from udpchat.protocol.copies import MAX_CROWD, MAX_WAITING, MINIMUM_DELAY, Copies
+from udpchat.sim.link import LinkSpec
 
 RTT = 40 * MILLISECOND
 DUE = RTT // 4
@@ -89,3 +91,22 @@ def test_no_more_than_the_cap_wait_and_the_oldest_go_first(missing: int) -> None
     for number in range(missing):
         copies.on_tail(file_packets(number, 1), 0, RTT)
     assert numbers(copies, DUE) == list(range(missing))[-MAX_WAITING:]
+
+
+@pytest.mark.parametrize(("people", "is_copied"), [(MAX_CROWD, True), (MAX_CROWD + 1, False)])
+def test_chat_packets_get_no_copies_in_a_crowd(people: int, is_copied: bool) -> None:
+    copies = Copies()
+    copies.crowd.count = people
+    copies.on_message(chat(1), 0, 0)
+    assert (copies.next_timeout() is not None) is is_copied
+
+
+def test_a_socket_counts_its_connections_as_they_come_and_go() -> None:
+    world = World(1, LinkSpec(delay=MILLISECOND))
+    ends = [world.add_client(f"user{number}") for number in range(3)]
+    world.join(*ends)
+    of_server = [each.transmitter.copies.crowd for each in connections(world.server.core.endpoint)]
+    assert {crowd.count for crowd in of_server} == {3}
+    world.do(client(ends[0]).chat.leave)
+    world.network.run_for(5 * SECOND)
+    assert {crowd.count for crowd in of_server} == {2}

@@ -78,12 +78,13 @@ class InFlight:
     timed: the packet that only its own timer finds lost; it has no place in the order, and the next one displaces it.
     """
 
-    __slots__ = ("_firsts", "_runs", "bytes_in_flight", "timed", "waits")
+    __slots__ = ("_firsts", "_runs", "bytes_in_flight", "data_stop", "timed", "waits")
 
     def __init__(self) -> None:
         self._firsts: list[int] = []
         self._runs: list[SentRun] = []
         self.bytes_in_flight = 0  # of datagrams; path MTU probes do not count
+        self.data_stop = 0  # one past the newest packet with file bytes
         self.timed: SentRun | None = None
         self.waits = 0  # how often in a row the timer of the timed packet has ended
 

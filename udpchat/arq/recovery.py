@@ -72,7 +72,6 @@ class Recovery:
     __slots__ = (
         "_backoff",
         "_clock",
-        "_data_stop",
         "_largest_acked",
         "_limited_until",
         "_reordering",
@@ -98,7 +97,6 @@ class Recovery:
         self._backoff = 0
         self._clock = (0, 0)  # receiver's clock: (as sent, unwrapped)
         self._limited_until = -1  # packets up to this one went out when there was nothing more to send
-        self._data_stop = 0  # one past the newest packet with file bytes
 
     @property
     def packet_threshold(self) -> int:
@@ -118,7 +116,7 @@ class Recovery:
         self.counters.sent_packets += run.count
         self.counters.sent_bytes += size
         if run.kind is Kind.DATA:
-            self._data_stop = run.stop
+            self.in_flight.data_stop = run.stop
         if run.kind is not Kind.PROBE:
             self.controller.on_sent(size, self.in_flight.bytes_in_flight, now)
             self.pacer.set_rate(self.controller.pacing_rate, now)
@@ -197,7 +195,7 @@ class Recovery:
             or run.first < start
             or run.kind is not Kind.MESSAGE
             or run.count != 1
-            or run.first < self._data_stop
+            or run.first < self.in_flight.data_stop
             or run.first <= self._largest_acked
             or in_flight.timed is not None
             or 2 * in_flight.bytes_in_flight >= self.controller.congestion_window

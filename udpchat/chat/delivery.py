@@ -11,6 +11,7 @@ from udpchat.chat.ports import FindMessages, MarkRead, Message, Page, Person, Pr
 from udpchat.chat.progress import KEPT_PER_PLACE, ProgressKeeper
 from udpchat.chat.questions import Questions
 from udpchat.chat.receipts import Outstanding, Receipts
+from udpchat.chat.rounds import Rounds
 from udpchat.config import LAG_LIMIT, MAX_HISTORY, MILLISECOND, PAGE_SIZE, SECOND
 from udpchat.errors import StorageError
 from udpchat.protocol.connection import Connection
@@ -40,6 +41,7 @@ class Delivery:
         self._progress = ProgressKeeper(hall, KEPT_PER_PLACE * hall.config.max_users)
         self._receipts = Receipts(hall)
         self._questions = Questions(hall)
+        self._rounds = Rounds()
 
     # -- coming and going ----------------------------------------------------------------------------------------------
 
@@ -107,7 +109,14 @@ class Delivery:
     # -- live ----------------------------------------------------------------------------------------------------------
 
     def deliver(self, message: Message, now: int) -> None:
-        """Hand a newly stored message to everybody who may see it and is up to date."""
+        """Hand a newly stored message to everybody who may see it and is up to date; to a crowd in rounds."""
+        if self._rounds.offer(message, self._people(message), now):
+            self._hand(message, now)
+
+    def _people(self, message: Message) -> int:
+        return self._hall.count_in_room(message.room) if message.room else 2
+
+    def _hand(self, message: Message, now: int) -> None:
         sequence = message.sequence
         self._newest = max(self._newest, sequence)
         encoded = encode_record(record_of(message))
@@ -224,11 +233,17 @@ class Delivery:
 
     def next_timeout(self) -> int | None:
         """When `handle_timeout` has something to do."""
-        deadlines = (self._look_at, self._receipts.next_timeout(), self._progress.next_timeout())
+        parts = (self._rounds, self._receipts, self._progress)
+        deadlines = (self._look_at, *(part.next_timeout() for part in parts))
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def handle_timeout(self, now: int) -> None:
-        """Look at those who are behind, tell senders how far everybody is, save progress: what it is time for."""
+        """Hand over what waited, look at those who are behind, tell senders how far everybody is, save progress."""
+        most = 0
+        for message in self._rounds.take_due(now):
+            most = max(most, self._people(message))
+            self._hand(message, now)
+        self._rounds.round_of(most, now)
         self._receipts.handle_timeout(now)
         self._progress.handle_timeout(now)
         if self._look_at is not None and now >= self._look_at:

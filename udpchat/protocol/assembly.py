@@ -17,6 +17,7 @@ from udpchat.crypto.keylog import Direction, format_line
 from udpchat.crypto.sealing import OnKey, PlainProtection, Protection, SealedProtection
 from udpchat.protocol.clock import Clock
 from udpchat.protocol.connection import Connection, State
+from udpchat.protocol.copies import Crowd
 from udpchat.protocol.datagrams import Address
 from udpchat.protocol.events import ConnectionEvent
 from udpchat.protocol.messages import OutgoingMessages
@@ -35,7 +36,7 @@ class Workshop:
     """What all connections of one socket share.
 
     random_bytes: the source of all randomness. send_buffer, plain, scratch: 64 KiB each, lent to whoever is at work,
-    for datagrams that leave, for what is to be sealed into them, for what was opened.
+    for datagrams that leave, for what is to be sealed into them, for what was opened. crowd: how many they are.
     keylog: takes a line for each key; None when nobody may read along. events: what the services are to be told.
     watch: makes a watcher for each new connection; None when nobody looks on.
     """
@@ -49,6 +50,7 @@ class Workshop:
     send_buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(MAX_BURST)))
     plain: memoryview = field(default_factory=lambda: memoryview(bytearray(MAX_BURST)))
     scratch: memoryview = field(default_factory=lambda: memoryview(bytearray(MAX_BURST)))
+    crowd: Crowd = field(default_factory=Crowd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def make_connection(shop: Workshop, agreement: Agreement, now: int, *, is_client
     messages = OutgoingMessages(config.max_send_queue, config.max_lists)
     transfers = OutgoingTransfers(config.max_transfers, make_scheme(config.arq, config.window, config.congestion))
     transmitter = Transmitter(writer, recovery, PathMtu(BASE_DATAGRAM, ceiling), messages, transfers)
+    transmitter.copies.crowd = shop.crowd
     window = ReceiveWindow(INITIAL_RECEIVE_WINDOW, config.receive_window, shop.budget)
     receiver = Receiver(agreement.connection_id, shop.events, window, config.max_transfers)
     if agreement.rtt:

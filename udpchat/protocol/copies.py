@@ -14,22 +14,34 @@ from udpchat.config import MILLISECOND, PACKET_THRESHOLD
 
 MINIMUM_DELAY = 5 * MILLISECOND  # before a packet that nothing follows is sent once more
 RTT_SHARE = 4  # or a quarter of the round trip, if that is longer
+MAX_CROWD = 64  # connections of a socket; above it chat packets get no copies
 MAX_WAITING = 16  # file packets that may get a copy: when more are missing at the end, the path is full
 
 
-class Copies:
-    """What is to be sent once more, and when. sent: how many copies went out."""
+class Crowd:
+    """How many connections one socket has. In a crowd each line goes to many, and a copy of it to as many again, with
+    an ACK for each: that time is better spent on the next line, and a probe timeout repairs what is lost."""
 
-    __slots__ = ("_message", "_tail", "sent")
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class Copies:
+    """What is to be sent once more, and when. sent: how many copies went out. crowd: of the connection's socket."""
+
+    __slots__ = ("_message", "_tail", "crowd", "sent")
 
     def __init__(self) -> None:
         self.sent = 0
+        self.crowd = Crowd()
         self._message: tuple[int, SentRun] | None = None  # deadline, what it carried
         self._tail: dict[int, tuple[int, SentRun]] = {}  # by packet number: file packets, oldest first
 
     def on_message(self, run: SentRun, now: int, smoothed_rtt: int) -> None:
         """A chat packet leaves, the last one for now."""
-        self._message = (_deadline(now, smoothed_rtt), run)
+        self._message = (_deadline(now, smoothed_rtt), run) if self.crowd.count <= MAX_CROWD else None
 
     def on_followed(self) -> None:
         """Something follows the last chat packet, or repeats it."""

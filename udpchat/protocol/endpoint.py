@@ -182,6 +182,7 @@ class ServerEndpoint:
             connection = make_connection(self._shop, finished.agreement, now, is_client=False)
             connection_id = connection.connection_id
             self.connections[connection_id] = self._ready[connection_id] = connection
+            self._shop.crowd.count = len(self.connections)
             self._pending[connection_id] = ((bytes(datagram[8:16]), address), finished)
             self._host_of[connection_id] = address[0]
             self._per_host[address[0]] += 1
@@ -212,6 +213,7 @@ class ServerEndpoint:
         connection_id = connection.connection_id
         connection.release()
         del self.connections[connection_id]
+        self._shop.crowd.count = len(self.connections)
         self._alarms.forget(connection_id)
         if (pending := self._pending.pop(connection_id, None)) is not None:
             self.acceptor.half_open.pop(pending[0], None)
