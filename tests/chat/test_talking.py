@@ -8,12 +8,10 @@ import pytest
 
 from tests.chat.people import PASSWORD, make_account
 from tests.chat.speaker import burst, come, only, refused, said, wait, world_of
-from tests.world import SERVER, World
+from tests.world import SERVER
 from udpchat.chat.events import LineSaid, PrivateSaid
-from udpchat.chat.ports import AddAccount
 from udpchat.config import MAX_TEXT, MILLISECOND, SECOND, Config
-from udpchat.errors import ErrorCode, StorageError
-from udpchat.protocol.ports import perform
+from udpchat.errors import ErrorCode
 from udpchat.sim.disk import DiskSpec
 from udpchat.sim.link import LinkSpec
 from udpchat.wire.numbers import JoinFlag
@@ -32,13 +30,6 @@ from udpchat.wire.records import (
 )
 
 ID = bytes(15) + b"\1"
-
-
-def account(world: World, nick: str) -> int:
-    """An account that is not here; its person id."""
-    person = perform(world.server.store, AddAccount(0, b"", nick, "hash", b"", world.setting.wall))
-    assert not isinstance(person, StorageError)
-    return int(person.person_id)
 
 
 # -- lines -------------------------------------------------------------------------------------------------------------
@@ -329,7 +320,7 @@ def test_a_text_that_is_no_utf_8_closes_its_connection_and_nobody_else_hears_of_
 
 def test_what_the_disk_refuses_is_not_stored_and_said_so_and_the_server_goes_on() -> None:
     world, (anna, ben) = world_of("anna", "ben")
-    account(world, "walter")
+    make_account(world, "walter")
     world.server.disk.spec = DiskSpec(delay=0, error=1.0)
     for answer in (anna.say("lost", message_id=ID), anna.tell("ben", "lost"), anna.tell("walter", "lost")):
         assert refused(answer).code == ErrorCode.STORAGE_FAILED

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.chat.people import make_account
 from tests.chat.speaker import only, refused, said, wait, world_of
-from tests.world import World
 from udpchat.chat.events import PrivateSaid
-from udpchat.chat.ports import AddAccount
 from udpchat.config import MILLISECOND
-from udpchat.errors import ErrorCode, StorageError
-from udpchat.protocol.ports import perform
+from udpchat.errors import ErrorCode
 from udpchat.sim.disk import DiskSpec
 from udpchat.wire.numbers import SaidFlag
 from udpchat.wire.records import (
@@ -21,13 +19,6 @@ from udpchat.wire.records import (
 )
 
 ID = bytes(15) + b"\1"
-
-
-def account(world: World, nick: str) -> int:
-    """An account that is not here; its person id."""
-    person = perform(world.server.store, AddAccount(0, b"", nick, "hash", b"", world.setting.wall))
-    assert not isinstance(person, StorageError)
-    return int(person.person_id)
 
 
 def test_a_private_line_reaches_the_two_and_nobody_else() -> None:
@@ -69,7 +60,7 @@ def test_a_nickname_is_found_in_whichever_normal_form_it_is_typed() -> None:
 
 def test_a_line_for_an_absent_account_waits_and_says_so() -> None:
     world, (anna,) = world_of("anna")
-    account(world, "walter")
+    make_account(world, "walter")
     assert said(anna.tell("Walter", "later")).flags == SaidFlag.WAITS
     assert [(line.recipient, line.text) for line in anna.told(Private)] == [("walter", "later")]
     assert not said(anna.say("now")).flags
@@ -77,7 +68,7 @@ def test_a_line_for_an_absent_account_waits_and_says_so() -> None:
 
 def test_lines_of_one_person_keep_their_order_while_a_recipient_is_looked_up() -> None:
     world, (anna, ben) = world_of("anna", "ben", disk=DiskSpec(delay=20 * MILLISECOND))
-    account(world, "walter")
+    make_account(world, "walter")
     records: list[Record] = [
         Tell(bytes(15) + b"a", "walter", "1"),
         Say(bytes(15) + b"b", "lobby", "2"),

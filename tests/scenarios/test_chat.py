@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.scenarios.talk import CONFIG, DEAD, DISK, LINKS
 from tests.world import SERVER, End, World, client, seeds
 from udpchat.chat.events import (
     AccountChanged,
@@ -23,7 +24,7 @@ from udpchat.chat.events import (
     RoomList,
 )
 from udpchat.chat.ports import FindMessages, Message, Query
-from udpchat.config import LOBBY, MILLISECOND, SECOND, Config
+from udpchat.config import LOBBY, MILLISECOND, SECOND
 from udpchat.errors import ErrorCode
 from udpchat.protocol.ports import perform
 from udpchat.sim.disk import DiskSpec
@@ -32,19 +33,7 @@ from udpchat.sim.link import LinkSpec
 PEOPLE: Final = ("annabel", "benedict", "carl", "dora")
 ACCOUNTS: Final = PEOPLE[:2]  # the others are guests
 CELLAR: Final = "cellar"  # dora is not in it
-CONFIG: Final = Config(idle_timeout=4 * SECOND, keep_alive=SECOND)  # so that a loss is noticed soon
-DISK: Final = DiskSpec(delay=8 * MILLISECOND)
-DEAD: Final = LinkSpec(delay=1, loss=1.0)
 PATIENCE: Final = 120.0  # virtual seconds for all to be well again
-
-LINKS: Final = {
-    "clean": LinkSpec(rate=12_500_000, delay=5 * MILLISECOND),
-    "loss 5 %": LinkSpec(rate=12_500_000, delay=5 * MILLISECOND, loss=0.05),
-    "loss 20 %": LinkSpec(rate=12_500_000, delay=5 * MILLISECOND, loss=0.20),
-    "reordering and duplicates": LinkSpec(
-        rate=12_500_000, delay=5 * MILLISECOND, jitter=3 * MILLISECOND, reorder=0.25, duplicate=0.2
-    ),
-}
 
 
 class Day:

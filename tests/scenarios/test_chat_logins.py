@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from tests.chat.people import PASSWORD, make_account
+from tests.scenarios.talk import CONFIG, DEAD, DISK, LINKS
 from tests.world import SERVER, End, World, client
 from udpchat.chat.events import (
     AccountChanged,
@@ -15,24 +14,9 @@ from udpchat.chat.events import (
     Refusal,
     Returned,
 )
-from udpchat.config import MILLISECOND, SECOND, Config
+from udpchat.config import SECOND
 from udpchat.errors import ErrorCode
-from udpchat.sim.disk import DiskSpec
-from udpchat.sim.link import LinkSpec
 from udpchat.wire.numbers import ReceiptState
-
-CONFIG: Final = Config(idle_timeout=4 * SECOND, keep_alive=SECOND)  # so that a loss is noticed soon
-DISK: Final = DiskSpec(delay=8 * MILLISECOND)
-DEAD: Final = LinkSpec(delay=1, loss=1.0)
-
-LINKS: Final = {
-    "clean": LinkSpec(rate=12_500_000, delay=5 * MILLISECOND),
-    "loss 5 %": LinkSpec(rate=12_500_000, delay=5 * MILLISECOND, loss=0.05),
-    "loss 20 %": LinkSpec(rate=12_500_000, delay=5 * MILLISECOND, loss=0.20),
-    "reordering and duplicates": LinkSpec(
-        rate=12_500_000, delay=5 * MILLISECOND, jitter=3 * MILLISECOND, reorder=0.25, duplicate=0.2
-    ),
-}
 
 
 def test_what_waited_for_an_account_is_heard_by_a_guest_who_logs_in_and_nothing_is_heard_twice() -> None:

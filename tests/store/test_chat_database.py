@@ -38,21 +38,6 @@ from udpchat.store.chat_schema import CHAT_DATABASE
 from udpchat.store.server import ServerStore
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ServerStore]:
-    store = server_store(tmp_path)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def watcher(store: ServerStore, tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection of another program; after the store, which makes the file."""
-    connection = sqlite3.connect(tmp_path / CHAT_DATABASE, isolation_level=None)
-    yield connection
-    connection.close()
-
-
 def submit(store: Store, request: StoreRequest) -> Job:
     job = store.submit(request)
     assert isinstance(job, Job)

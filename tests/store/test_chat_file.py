@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,22 +28,6 @@ from udpchat.store import failpoints
 from udpchat.store.chat_schema import CHAT_APPLICATION_ID, CHAT_DATABASE, CHAT_SCHEMA, check_full_text
 from udpchat.store.database import open_database, open_reader
 from udpchat.store.server import ServerStore
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ServerStore]:
-    store = server_store(tmp_path)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def watcher(store: ServerStore, tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection of another program; after the store, which makes the file."""
-    connection = sqlite3.connect(tmp_path / CHAT_DATABASE, isolation_level=None)
-    yield connection
-    connection.close()
-
 
 # -- killed ------------------------------------------------------------------------------------------------------------
 

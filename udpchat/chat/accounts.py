@@ -11,7 +11,7 @@ from typing import Final
 
 from udpchat.chat.attempts import MAX_REGISTRATIONS, Attempts, Registrations
 from udpchat.chat.events import AccountHappened
-from udpchat.chat.hall import Hall
+from udpchat.chat.hall import Hall, Seat
 from udpchat.chat.lookalikes import is_reserved
 from udpchat.chat.ports import (
     AccountSecret,
@@ -165,7 +165,7 @@ class Accounts:
 
     # -- another password ----------------------------------------------------------------------------------------------
 
-    def on_password(self, received: RecordReceived, record: Password, now: int) -> None:
+    def on_password(self, received: RecordReceived, seat: Seat, record: Password, now: int) -> None:  # noqa: ARG002 - as all
         """PASSWORD: change the password of the asker's account."""
         old, new = unicodedata.normalize("NFC", record.old), unicodedata.normalize("NFC", record.new)
         person = self._reception.account_of(received.connection_id)

@@ -16,7 +16,7 @@ from udpchat.config import LAG_LIMIT, MAX_HISTORY, MILLISECOND, PAGE_SIZE, SECON
 from udpchat.errors import StorageError
 from udpchat.protocol.connection import Connection
 from udpchat.protocol.events import RecordReceived
-from udpchat.wire.records import Read, encode_record
+from udpchat.wire.records import Read, Seen, encode_record
 
 LOOK_INTERVAL = 100 * MILLISECOND  # between two looks at those whose queue is too long
 READ_RETRY = SECOND  # after the disk could not be read
@@ -197,12 +197,13 @@ class Delivery:
 
     # -- what clients tell ---------------------------------------------------------------------------------------------
 
-    def on_seen(self, seat: Seat, sequence: int, now: int) -> None:
+    def on_seen(self, received: RecordReceived, seat: Seat, record: Seen, now: int) -> None:  # noqa: ARG002 - as all
         """A client has handed messages up to this one to its application.
 
         After a change of person this may be meant for what the former one was told, until the client says BEGIN_ANEW:
         it knows of the change then.
         """
+        sequence = record.sequence
         if seat.connection_id in self._changed:
             if sequence == BEGIN_ANEW:
                 self._changed.remove(seat.connection_id)

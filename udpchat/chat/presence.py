@@ -89,11 +89,8 @@ class Presence:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    def on_users(self, received: RecordReceived, seat: Seat) -> None:
+    def on_users(self, received: RecordReceived, seat: Seat, record: Users, now: int) -> None:  # noqa: ARG002 - as all
         """USERS: who is here; or all accounts, with when they were here last."""
-        record = received.record
-        if not isinstance(record, Users):
-            return
         room = normal(record.room)
         if room and not self._hall.is_member(seat, room):
             self._hall.refuse(received, ErrorCode.NOT_IN_ROOM, not_there(room))
@@ -135,7 +132,7 @@ class Presence:
             if self._hall.find_person(person.person_id) is None:
                 yield User(0, person.last_seen, person_flags(person), person.nick, "")
 
-    def on_away(self, received: RecordReceived, seat: Seat, record: Away) -> None:
+    def on_away(self, received: RecordReceived, seat: Seat, record: Away, now: int) -> None:  # noqa: ARG002 - as all
         """AWAY: somebody is away, and why; or back."""
         if seat.is_visitor:
             self._hall.refuse(received, ErrorCode.NOT_ALLOWED, "who is here for one command only cannot be away")

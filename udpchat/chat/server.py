@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from udpchat.chat.accounts import Accounts
 from udpchat.chat.administration import Administration
@@ -43,6 +44,7 @@ from udpchat.wire.records import (
     Users,
 )
 
+Request = Callable[[RecordReceived, Seat, Any, int], None]  # received, who asks, its record, now
 TokenMaker = Callable[[Address, int], bytes]  # address, now -> an address token
 
 
@@ -72,8 +74,29 @@ class ChatServer:
         self.reception = Reception(hall, self.presence, self._delivery, make_token)
         self._pace = Pace(hall)
         self._accounts = Accounts(hall, self.reception, random_bytes)
+        self._requests = self._table()
         parts = self._talking, self._delivery, self.reception, self.presence.news, Retention(hall)
         self._timed: tuple[TimedService, ...] = parts
+
+    def _table(self) -> dict[type, Request]:
+        """What is done about each request of somebody who is here."""
+        rooms = self._rooms
+        return {
+            Say: self._talking.on_say,
+            Tell: self._talking.on_tell,
+            Seen: self._delivery.on_seen,
+            Read: self._delivery.on_read,
+            Password: self._accounts.on_password,
+            Users: self.presence.on_users,
+            Away: self.presence.on_away,
+            History: self._history.on_history,
+            Administer: self.administration.on_administer,
+            ListRooms: rooms.on_list,
+            CreateRoom: rooms.on_create,
+            EnterRoom: rooms.on_enter,
+            LeaveRoom: rooms.on_leave,
+            SetTopic: rooms.on_topic,
+        }
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
@@ -126,42 +149,10 @@ class ChatServer:
     def _on_request(self, received: RecordReceived, seat: Seat, now: int) -> None:
         if not self._pace.takes(received, seat, now):
             return
-        match received.record:
-            case Seen(sequence):
-                self._delivery.on_seen(seat, sequence, now)
-                return  # a program says this, not a person
-            case Say() as record:
-                self._talking.on_say(received, seat, record, now)
-            case Tell() as record:
-                self._talking.on_tell(received, seat, record, now)
-            case Read() as record:
-                self._delivery.on_read(received, seat, record, now)
-            case Password() as record:
-                self._accounts.on_password(received, record, now)
-            case Users():
-                self.presence.on_users(received, seat)
-            case Away() as record:
-                self.presence.on_away(received, seat, record)
-            case History() as record:
-                self._history.on_history(received, seat, record, now)
-            case Administer() as record:
-                self.administration.on_administer(received, seat, record, now)
-            case _:
-                self._on_room_request(received, seat, now)
-        seat.last_seen = self.hall.wall(now)
-
-    def _on_room_request(self, received: RecordReceived, seat: Seat, now: int) -> None:
-        match received.record:
-            case ListRooms() as record:
-                self._rooms.on_list(received, seat, record, now)
-            case CreateRoom() as record:
-                self._rooms.on_create(received, seat, record, now)
-            case EnterRoom() as record:
-                self._rooms.on_enter(received, seat, record, now)
-            case LeaveRoom() as record:
-                self._rooms.on_leave(received, seat, record, now)
-            case SetTopic() as record:
-                self._rooms.on_topic(received, seat, record, now)
+        record = received.record
+        self._requests[type(record)](received, seat, record, now)
+        if not isinstance(record, Seen):  # that a program says, not a person
+            seat.last_seen = self.hall.wall(now)
 
     # -- what the file service tells -----------------------------------------------------------------------------------
 
