@@ -148,7 +148,6 @@ class Config:
     sync_interval: int = SYNC_INTERVAL
     max_lists: int = 16  # answers of many records that one connection waits for
     max_send_queue: int = 4 * MIB  # bytes of a channel that wait for the peer
-    max_remembered_messages: int = 512  # of one client, to answer a repeated SAY
     max_used_tokens: int = 65_536  # address tokens remembered as used
     max_queue: int = 256  # who wait for a place on a server that is full
     max_rooms: int = 1_024  # of a server

@@ -24,6 +24,7 @@ from tests.benchmarks.room import (
     SERVER_PROCESSOR,
     on_processor,
     peak_memory,
+    require_processors,
     udpchat,
     waiting_time,
 )
@@ -124,8 +125,7 @@ def main() -> int:
     options = parse(sys.argv[1:])
     before = machine()
     try:
-        if not {SERVER_PROCESSOR, PEOPLE_PROCESSOR} <= os.sched_getaffinity(0):
-            raise RoomError("this benchmark needs two processors, one for the server and one for the people")
+        require_processors()
         allow_descriptors(options.sessions)
         with on_processor(PEOPLE_PROCESSOR):
             row = measure(options)

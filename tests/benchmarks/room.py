@@ -77,6 +77,12 @@ def udpchat(folder: Path, host: str, sessions: int) -> Iterator[tuple[int, Addre
             process.wait()
 
 
+def require_processors() -> None:
+    """RoomError where the server and the people cannot have a processor each."""
+    if not {SERVER_PROCESSOR, PEOPLE_PROCESSOR} <= os.sched_getaffinity(0):
+        raise RoomError("this benchmark needs two processors, one for the server and one for the people")
+
+
 @contextmanager
 def on_processor(number: int) -> Iterator[None]:
     """What is started meanwhile stays on that processor."""
@@ -254,8 +260,7 @@ def main() -> int:
     rows: list[Row] = []
     before = machine()
     try:
-        if not {SERVER_PROCESSOR, PEOPLE_PROCESSOR} <= os.sched_getaffinity(0):
-            raise RoomError("this benchmark needs two processors, one for the server and one for the people")
+        require_processors()
         if "ngircd" in names:
             require_ngircd()
         allow_descriptors(options.sessions)

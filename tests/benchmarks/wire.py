@@ -42,7 +42,7 @@ def udpchat(*arguments: object) -> float:
 
 
 def measure(folder: Path, turns: int) -> Iterator[Row]:
-    """The best of some turns of each: what disturbs only adds."""
+    """The best of some turns; what stats and extract take is measured once."""
     start = min(udpchat("--version") for _ in range(turns))
     yield _row("start of the program", 0, start, start, "s")
     simulated = min(udpchat("simulate", *LINK, "--json") for _ in range(turns))

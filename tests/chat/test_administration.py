@@ -92,7 +92,7 @@ def test_who_is_kicked_is_told_why_and_so_are_the_others() -> None:
     world, (anna, ben) = gather("anna", "ben")
     kicked: list[bool] = []
     for nick in ("ANNA", "nobody"):
-        kick = partial(terminal(world).kick, nick, "too loud", "", world.network.now)
+        kick = partial(terminal(world).kick, nick, "too loud", "")
         world.do(partial(lambda verb: kicked.append(verb()), kick))
     rest(world)
     assert kicked == [True, False]
@@ -106,7 +106,7 @@ def test_who_is_kicked_is_told_why_and_so_are_the_others() -> None:
 def test_who_was_kicked_may_come_back() -> None:
     world, (ben,) = gather("ben")
     enter(world, "anna", key_of(1))
-    world.do(lambda: terminal(world).kick("anna", "", "", world.network.now))
+    world.do(lambda: terminal(world).kick("anna", "", ""))
     rest(world)
     enter(world, "anna", key_of(1))
     rest(world)
@@ -127,7 +127,7 @@ def test_nobody_can_say_of_themselves_that_they_were_kicked() -> None:
 @pytest.mark.parametrize("seed", seeds(1))
 def test_kicking_is_told_once_whatever_is_lost(seed: int) -> None:
     world, (anna, ben, carl) = gather("anna", "ben", "carl", seed=seed, link=LOSSY)
-    world.do(lambda: terminal(world).kick("ben", "", "", world.network.now))
+    world.do(lambda: terminal(world).kick("ben", "", ""))
     rest(world, 5)
     assert changes(anna)[2:] == changes(carl) == [("ben", Change.KICKED, 2)]
     assert codes(ben) == [ErrorCode.KICKED]
@@ -137,7 +137,7 @@ def test_kicking_makes_room_for_the_queue() -> None:
     world, _ = gather("anna", "ben", config=Config(max_users=2))
     carl = add(world, "carl", flags=JoinFlag.WAIT)
     world.run_until(lambda: bool(carl.told(WaitingInQueue)))
-    world.do(lambda: terminal(world).kick("anna", "", "", world.network.now))
+    world.do(lambda: terminal(world).kick("anna", "", ""))
     rest(world)
     assert here(world) == ["ben", "carl"]
 

@@ -40,7 +40,7 @@ class Crowd:
             self.ends.append(add(self.world, f"person{number}", key_of(number), flags=flags))
         elif kind == "kick":
             verb = core(self.world).chat.administration.kick
-            self.world.do(partial(verb, f"person{number}", "", "", self.world.network.now))
+            self.world.do(partial(verb, f"person{number}", "", ""))
         elif self.ends:
             self._act(kind, self.random.choice(self.ends))
 

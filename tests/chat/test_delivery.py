@@ -81,8 +81,9 @@ def test_what_was_confirmed_is_saved_within_seconds_also_when_the_server_dies() 
     confirm(ben)
     wait(world, 6)
     world.server = world.start_server(world.crash_server())
-    assert not come(world, "ben", key=KEY).messages
+    back = come(world, "ben", key=KEY)
     wait(world, 0.2)
+    assert not back.messages
 
 
 @pytest.mark.parametrize(("others", "is_kept"), [(1, True), (2, True), (3, False)])
@@ -120,9 +121,9 @@ def test_the_progress_of_many_who_leave_at_once_is_saved_together() -> None:
     store = world.crash_server()
     world.server = world.start_server(store)
     world.server.disk.spec = DiskSpec(delay=0)
-    for each in others:
-        assert not come(world, each.nick, key=each.key).messages
+    returned = [come(world, each.nick, key=each.key) for each in others]
     wait(world, 0.1)
+    assert not any(each.messages for each in returned)
 
 
 def test_who_confirms_all_the_time_is_saved_as_well() -> None:
@@ -346,4 +347,6 @@ def test_confirming_less_than_before_takes_nothing_back() -> None:
     ben.send(Seen(0))
     wait(world, 0.1)
     ben.leave()
-    assert not come(world, "ben", key=KEY).messages
+    back = come(world, "ben", key=KEY)
+    wait(world, 0.2)
+    assert not back.messages

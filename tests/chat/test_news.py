@@ -130,7 +130,7 @@ def test_news_of_a_room_keeps_its_place_and_its_audience() -> None:
 def test_who_is_kicked_goes_at_once_and_the_others_hear_why() -> None:
     world, (anna, _, carl) = gather("anna", "ben", "carl")
     crowded(world)
-    world.do(lambda: core(world).chat.administration.kick("ben", "noise", "", world.network.now))
+    world.do(lambda: core(world).chat.administration.kick("ben", "noise", ""))
     rest(world, 0.3)
     assert here(world) == ["anna", "carl"]
     rest(world)

@@ -15,6 +15,7 @@ from tests.chat.people import (
     gather,
     here,
     key_of,
+    leave,
     log_in,
     make_account,
     rest,
@@ -41,11 +42,6 @@ def line_up(world: World, *nicks: str) -> list[End]:
         ends.append(add(world, nick, flags=WAIT))
         world.run_until(lambda: bool(ends[-1].told(WaitingInQueue)), 5)
     return ends
-
-
-def leave(world: World, end: End) -> None:
-    world.do(client(end).chat.leave)
-    rest(world)
 
 
 @pytest.mark.parametrize("users", [2, 3, 4])

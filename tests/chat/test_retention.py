@@ -6,7 +6,7 @@ from tests.chat.people import core
 from tests.chat.speaker import CLEAN, come, said, wait
 from tests.world import FAST_DISK, World
 from udpchat.chat.ports import AddMessage, FindMessages, Query, Stored
-from udpchat.chat.retention import GUESTS_AGE
+from udpchat.chat.retention import GUESTS_AGE, GUESTS_START, Retention
 from udpchat.config import SECOND, Config
 from udpchat.protocol.ports import Store, perform
 
@@ -41,6 +41,13 @@ def test_messages_are_kept_for_ever_unless_the_administrator_says_so() -> None:
     fill(world.server.store, 10)
     wait(world, 2 * 3_600)
     assert len(lines(world.server.store)) == 10
+
+
+def test_guests_are_looked_at_a_while_after_the_start_however_long_the_machine_has_been_up() -> None:
+    world, hour = World(1, CLEAN, None, FAST_DISK), 3_600 * SECOND
+    retention = Retention(core(world).chat.hall)
+    retention.handle_timeout(hour)
+    assert retention.next_timeout() == hour + GUESTS_START
 
 
 def test_who_is_here_and_silent_is_not_forgotten() -> None:

@@ -100,7 +100,7 @@ def test_a_visitor_can_be_kicked_and_banned(is_banned: bool) -> None:
         assert not come(world, "other", key=key_of(5)).is_in
     else:
         kicked = list[bool]()
-        world.do(lambda: kicked.append(administration.kick("ghost", "", "", world.network.now)))
+        world.do(lambda: kicked.append(administration.kick("ghost", "", "")))
         wait(world, 1)
         assert (kicked, ends(visitor)) == ([True], ErrorCode.KICKED)
         assert come(world, "ghost", key=key_of(5), flags=VISITOR).is_in
@@ -111,7 +111,7 @@ def test_kick_ends_the_session_and_the_visits_under_a_nickname() -> None:
     world, _ = world_of("anna")
     ben = come(world, "ben", key=key_of(2))
     visitor = come(world, "ben", key=key_of(2), flags=VISITOR)
-    world.do(lambda: core(world).chat.administration.kick("ben", "", "", world.network.now))
+    world.do(lambda: core(world).chat.administration.kick("ben", "", ""))
     wait(world, 1)
     assert (ends(ben), ends(visitor)) == (ErrorCode.KICKED, ErrorCode.KICKED)
 

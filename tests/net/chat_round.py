@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from tests.net.processes import python_process
 from udpchat.chat.events import LineSaid, PrivateSaid
 from udpchat.chat.ports import Query
 from udpchat.config import MAX_HISTORY
@@ -21,7 +20,6 @@ from udpchat.net.joining import connect
 LOCALHOST: Final = "127.0.0.1"
 NICKS: Final = ("anna", "ben", "carl")
 GUARD: Final = 120.0  # seconds until everybody must have everything, once nobody is killed any more
-ROOT: Final = Path(__file__).parents[2]
 
 
 @dataclass(slots=True)
@@ -31,7 +29,6 @@ class Outcome:
     seed: int
     kills: Counter[str] = field(default_factory=Counter)
     acknowledged: int = 0
-    stored: int = 0
     problems: list[str] = field(default_factory=list)
 
 
@@ -70,13 +67,13 @@ class ChatRound:
     # -- processes -----------------------------------------------------------------------------------------------------
 
     async def _start_server(self) -> None:
-        self._server = await _python("tests.net.serving", str(self._folder / "server"), str(self._port))
+        self._server = await python_process("tests.net.serving", str(self._folder / "server"), str(self._port))
         assert self._server.stdout is not None
         self._port = int((await self._server.stdout.readline()).split()[1])
 
     async def _start_client(self, nick: str) -> None:
         home, friend = self._folder / nick, NICKS[(NICKS.index(nick) + 1) % len(NICKS)]
-        process = await _python(
+        process = await python_process(
             *("tests.net.talking", str(self._port), str(home), nick, str(self._journal(nick)), str(self._ledger(nick))),
             *(str(self._rate), friend),
         )
@@ -166,7 +163,6 @@ class ChatRound:
         self.outcome.acknowledged = len(acknowledged)
         for nick in NICKS:
             history = await self._history(nick)
-            self.outcome.stored = max(self.outcome.stored, len(history))
             texts = Counter(message.text for message in history)
             twice = [text for text, count in texts.items() if count > 1]
             self._expect(not twice, f"{nick}: stored twice: {twice[:3]}")
@@ -182,7 +178,7 @@ class ChatRound:
         heard = self._heard(nick)
         sequences = [entry["sequence"] for entry in heard]
         self._expect(sequences == sorted(set(sequences)), f"{nick} heard something twice or out of order")
-        first = min(self._begun[nick] + 1, *sequences[:1])
+        first = min((self._begun[nick] + 1, *sequences[:1]))
         expected = {(message.sequence, message.text) for message in history if first <= message.sequence}
         got = {(entry["sequence"], entry["text"]) for entry in heard}
         self._expect(not expected - got, f"{nick} missed {sorted(expected - got)[:3]}")
@@ -191,13 +187,3 @@ class ChatRound:
     def _expect(self, is_true: bool, problem: str) -> None:
         if not is_true:
             self.outcome.problems.append(problem)
-
-
-async def _python(module: str, *arguments: str) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *arguments),
-        stdin=pipe,
-        stdout=pipe,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from tests.net.party import content
+from tests.net.processes import python_process
 from udpchat.config import MIB
 from udpchat.errors import ConnectionLostError, HandshakeError
 from udpchat.files.events import Uploaded
 from udpchat.files.ports import FileEntry
 from udpchat.net.client import Client
 from udpchat.net.joining import connect
-from udpchat.store.failpoints import POINTS, VARIABLE
+from udpchat.store.failpoints import POINTS
 from udpchat.store.uploads import FILES, INCOMING, QUARANTINE
 
 LOCALHOST: Final = "127.0.0.1"
@@ -27,7 +27,6 @@ SIZES: Final = (0, 1, 5 * MIB, 9 * MIB + 1)
 REPEATED: Final = ("synced", "journalled")  # points that a large upload passes more than once
 SENDING: Final = "sending"  # a client that dies when it has sent some of its bytes
 GUARD: Final = 60  # seconds that a round may take
-ROOT: Final = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ class Round:
         server = await self._start_server(*hook)
         arguments = [str(self._port), str(self._path), self._upload_id.hex(), str(self._folder / "home")]
         limit = [str(plan.sent)] if plan.point == SENDING else []
-        client = await _python("tests.net.putting", *arguments, *limit)
+        client = await python_process("tests.net.putting", *arguments, *limit)
         victim.write_text(str(client.pid))
         output, _ = await client.communicate()
         self.outcome.was_killed = client.returncode != 0
@@ -169,7 +168,9 @@ class Round:
         return bytes.fromhex(words[1].decode()) if len(words) == 2 else None
 
     async def _start_server(self, *hook: str, failpoint: str = "") -> asyncio.subprocess.Process:
-        process = await _python("tests.net.serving", str(self._data), str(self._port), *hook, failpoint=failpoint)
+        process = await python_process(
+            "tests.net.serving", str(self._data), str(self._port), *hook, failpoint=failpoint
+        )
         assert process.stdout is not None
         self._server = process
         words = (await process.stdout.readline()).split()
@@ -208,10 +209,3 @@ class Round:
     def _expect(self, is_true: bool, problem: str) -> None:
         if not is_true:
             self.outcome.problems.append(problem)
-
-
-async def _python(module: str, *arguments: str, failpoint: str = "") -> asyncio.subprocess.Process:
-    environment = {**os.environ, VARIABLE: failpoint, "PYTHONPATH": str(ROOT)}
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments, stdout=asyncio.subprocess.PIPE, env=environment
-    )

@@ -1,7 +1,8 @@
 """A talking client process for tests: `python -m tests.net.talking PORT HOME NICK JOURNAL LEDGER RATE FRIEND`.
 
 It says numbered lines in the lobby, every fifth one to FRIEND alone, RATE a second, until its stdin ends. What the
-server has stored is written to LEDGER, "sequence text" a line; what is heard goes to JOURNAL. It comes back by itself.
+server has stored is written to LEDGER, "sequence friend text" a line with "-" for a friend where all may read it; what
+was refused, "0 ERROR text". What is heard goes to JOURNAL. It comes back by itself.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def test_both_ends_close_at_once() -> None:
     world, anna, _ = start()
     server_end = next(each for each in connections(world.server.core.endpoint) if each.address == anna.address)
     world.do(client(anna).chat.leave)
-    world.do(lambda: _core(world).chat.administration.kick("anna", "", "", world.network.now))
+    world.do(lambda: _core(world).chat.administration.kick("anna", "", ""))
     world.network.run_for(5 * SECOND)
     assert connection(anna).next_timeout() is None
     assert server_end.next_timeout() is None

@@ -15,7 +15,7 @@ from udpchat.config import CHANNEL_WINDOW, MAX_RECORD, Config
 from udpchat.errors import ErrorCode
 from udpchat.sim.faults import corrupt_bytes
 from udpchat.wire.codec import Ack, Challenge, Close, Data, Message, Response, decode, decode_body, encode_body
-from udpchat.wire.numbers import PacketType
+from udpchat.wire.numbers import Change, PacketType
 
 PLAIN = Config(plaintext=True)
 
@@ -190,7 +190,7 @@ def test_a_close_is_answered_with_one_close_and_its_replay_does_nothing() -> Non
     assert [decode(answer).header.packet_type for answer in answers] == [PacketType.CLOSE]
     assert len(answers[0]) <= len(datagram)
     assert not forger.server.is_alive
-    assert [event.change.name for event in forger.victim.told if isinstance(event, UserChanged)][-1] == "LEFT"
+    assert [event.change for event in forger.victim.told if isinstance(event, UserChanged)][-1] is Change.LEFT
     for _ in range(3):
         assert all(len(answer) < len(datagram) for answer in forger.hand_in(datagram))
 

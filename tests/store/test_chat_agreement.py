@@ -22,6 +22,7 @@ from udpchat.chat.ports import (
     AdmitPerson,
     EnterRoom,
     FindAccount,
+    FindMessage,
     FindMessages,
     FindPerson,
     LeaveRoom,
@@ -71,6 +72,7 @@ class Requests:
             (1, lambda: FindPerson(1, self.nick())),
             (1, lambda: ListAccounts(1)),
             (30, self.message),
+            (3, self.find_message),
             (8, lambda: ReadMessages(1, self.person(), self.sequence(), self.random.randint(0, 9))),
             (30, lambda: FindMessages(1, self.person(), self.query())),
             (2, lambda: SaveProgress(1, ((self.person(), self.sequence(), self.at()),))),
@@ -121,7 +123,7 @@ class Requests:
 
     def admit(self) -> AdmitPerson:
         logged_in = self.person() if self.random.random() < 0.2 else NOBODY
-        return AdmitPerson(1, self.key(), self.nick(), self.ticket(), logged_in, self.host(), self.at())
+        return AdmitPerson(1, self.key(), self.nick(), self.ticket(), logged_in, self.host(), self.at(), self.flip())
 
     def message(self) -> AddMessage:
         private = self.random.random() < 0.3
@@ -136,7 +138,12 @@ class Requests:
             text=self.words(),
             sent_at=self.at(),
             attachment=PICTURE if self.random.random() < 0.1 else None,
+            identity=self.random.choice((b"", self.key())),
         )
+
+    def find_message(self) -> FindMessage:
+        identity = self.random.choice((b"", self.key()))
+        return FindMessage(1, message_id(self.random.randint(1, 150)), self.person(), identity)
 
     def query(self) -> Query:
         return Query(

@@ -32,7 +32,7 @@ class TooLateError(Exception):
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
-    """That of a person with this home; around noon, so that no session sees midnight."""
+    """That of a person with this home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("UDPCHAT_", "XDG_"))}
     return {**kept, "HOME": str(home), "TERM": "xterm", "LC_ALL": "C.UTF-8", "COLUMNS": str(COLUMNS), **variables}
 

@@ -33,7 +33,7 @@ async def test_rooms_private_lines_receipts_and_history(server: Running) -> None
         pass
     assert (receipt["nick"], receipt["sequence"]) == ("anna", private["sequence"])
     await type_line(anna, "/reply later")
-    assert (await next_object(ben, "private"))["text"] in ("later", "你好 \\o/")
+    assert (await next_object(ben, "private"))["text"] == "later"
     await type_line(carl, "/history")
     await type_line(carl, "/history ben")
     heard = await leave(carl)

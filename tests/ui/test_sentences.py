@@ -213,10 +213,10 @@ def test_users_are_listed_with_what_is_known_of_them() -> None:
     assert lines[3] == "3 users are here"
 
 
-def test_accounts_are_listed_without_guests_but_with_who_is_absent() -> None:
+def test_accounts_are_listed_with_who_is_absent() -> None:
     absent = UserInfo("carl", 0, TODAY, UserFlag.ACCOUNT, "")
     never = UserInfo("dora", 0, 0, UserFlag.ACCOUNT, "")
-    lines = account_table([user("guest"), user("anna", UserFlag.PRESENT | UserFlag.ACCOUNT), absent, never])
+    lines = account_table([user("anna", UserFlag.PRESENT | UserFlag.ACCOUNT), absent, never])
     assert lines[0].startswith("anna (account) since ")
     assert lines[1].startswith("carl (account) not here, last seen ")
     assert lines[2:] == ["dora (account) not here, never seen", "3 accounts"]

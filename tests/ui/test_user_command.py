@@ -50,6 +50,15 @@ def test_accounts_are_added_listed_and_removed(user: Shell) -> None:
     assert user("add", "annabel")[0] == ExitCode.OK
 
 
+def test_an_account_becomes_an_administrator_and_is_one_no_more(user: Shell) -> None:
+    assert user("add", "annabel")[0] == ExitCode.OK
+    assert user("admin", "Annabel") == (ExitCode.OK, "Annabel is an administrator now\n", "")
+    assert user("list")[1].splitlines() == ["annabel (administrator), never here"]
+    assert user("admin", "annabel", "--revoke")[0] == ExitCode.OK
+    assert user("list")[1].splitlines() == ["annabel, never here"]
+    assert user("admin", "nobody-known")[0] == ExitCode.ACCOUNT
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
 def test_a_password_is_changed_from_a_file(user: Shell, tmp_path: Path) -> None:
     user("add", "annabel")

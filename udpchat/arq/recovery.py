@@ -355,7 +355,7 @@ class Recovery:
     def give_up_in_flight(self) -> list[SentRun]:
         """All that is in flight went to an address that is no longer the peer's; that says nothing about the rate."""
         lost = self.in_flight.take_all()
-        self._backoff = self.probes_due = 0
+        self._backoff = self.in_flight.waits = self.probes_due = 0
         self._remember_lost(lost)
         return lost
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from udpchat.chat.attempts import MAX_REGISTRATIONS, Attempts, Registrations
 from udpchat.chat.events import AccountHappened
 from udpchat.chat.hall import Hall, Seat
 from udpchat.chat.lookalikes import is_reserved
+from udpchat.chat.names import normal
 from udpchat.chat.ports import (
     AccountSecret,
     AddAccount,
@@ -83,7 +83,7 @@ class Accounts:
 
     def on_register(self, received: RecordReceived, record: Register, now: int) -> None:
         """REGISTER: make a nickname an account."""
-        nick, password = unicodedata.normalize("NFC", record.nick), unicodedata.normalize("NFC", record.password)
+        nick, password = normal(record.nick), normal(record.password)
         former = self._reception.account_of(received.connection_id)
         if former is not None:
             text = f"you are logged in as {former.nick}; an account is registered by a guest"
@@ -123,7 +123,7 @@ class Accounts:
 
     def on_login(self, received: RecordReceived, record: Login, now: int) -> None:
         """LOGIN: be an account from now on."""
-        nick, password = unicodedata.normalize("NFC", record.nick), unicodedata.normalize("NFC", record.password)
+        nick, password = normal(record.nick), normal(record.password)
         if self._takes(received, nick, password) and self._may_try(received, nick, now):
             task = self._start(received, Outcome.LOGGED_IN, nick, now)
             self._ask(task, FindAccount(0, nick), partial(self._verify, password, self._on_right_login))
@@ -167,7 +167,7 @@ class Accounts:
 
     def on_password(self, received: RecordReceived, seat: Seat, record: Password, now: int) -> None:  # noqa: ARG002 - as all
         """PASSWORD: change the password of the asker's account."""
-        old, new = unicodedata.normalize("NFC", record.old), unicodedata.normalize("NFC", record.new)
+        old, new = normal(record.old), normal(record.new)
         person = self._reception.account_of(received.connection_id)
         if person is None:
             self._refuse(received, ErrorCode.LOGIN_REQUIRED, "you have no account here: register, or log in first")
@@ -296,11 +296,7 @@ class Accounts:
         self._hall.refuse(received, code, text)
 
     def _tell(self, task: Task, text: str) -> None:
-        self._hall.desk.tell(AccountHappened(task.nick, self._hall_address(task.connection_id), text))
-
-    def _hall_address(self, connection_id: bytes) -> str:
-        connection = self._hall.desk.endpoint.find(connection_id)
-        return "{} port {}".format(*connection.address) if connection is not None else ""
+        self._hall.desk.tell(AccountHappened(task.nick, self._hall.address_of(task.connection_id), text))
 
 
 def _seconds(time: int) -> str:

@@ -52,7 +52,7 @@ class Administration:
 
     # -- verbs ---------------------------------------------------------------------------------------------------------
 
-    def kick(self, nick: str, reason: str, by: str, now: int) -> bool:  # noqa: ARG002 - as all verbs
+    def kick(self, nick: str, reason: str, by: str) -> bool:
         """End somebody's session, and their visits; they may come back. False when nobody has that nickname.
 
         ValueError: reason.
@@ -150,7 +150,7 @@ class Administration:
         target, text = record.target, record.text
         match record.action:
             case AdminAction.KICK:
-                if self.kick(target, text, seat.nick, now):
+                if self.kick(target, text, seat.nick):
                     self._done(received)
                 else:
                     self._hall.refuse(received, ErrorCode.UNKNOWN_USER, self._nobody(target))

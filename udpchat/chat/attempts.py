@@ -10,7 +10,9 @@ from udpchat.config import LOGIN_DELAY, MAX_FAILED_LOGINS, MAX_LOGIN_DELAY, SECO
 
 HOUR: Final = 3_600 * SECOND
 MAX_TRACKED: Final = 4_096  # names, and as many addresses; beyond that the one that failed longest ago is forgotten
-MAX_STRANGERS_DELAY: Final = 8 * SECOND  # after mistakes of others: whose account it is must get in between two of them
+MAX_STRANGERS_DELAY: Final = (
+    8 * SECOND
+)  # after mistakes of others, until they are 100 an hour: an owner on a new machine gets in between two
 MAX_REGISTRATIONS: Final = 10  # of accounts in an hour, from one address
 PATIENCE: Final = 20  # mistakes an hour from one address before it waits too: a class behind one NAT mistypes
 

@@ -35,7 +35,7 @@ from udpchat.protocol.events import ConnectionClosed, ConnectionEvent, Connectio
 from udpchat.protocol.handshake import FEATURES
 from udpchat.protocol.requests import OnFinished, OnRefused, Requests
 from udpchat.protocol.service import Desk
-from udpchat.wire.numbers import Change, JoinFlag, ReceiptState, SaidFlag, UserFlag
+from udpchat.wire.numbers import BEGIN_ANEW, Change, JoinFlag, ReceiptState, SaidFlag, UserFlag
 from udpchat.wire.records import (
     Account,
     Ban,
@@ -67,7 +67,6 @@ from udpchat.wire.records import (
 
 CLIENT_ID_SIZE = 16
 MESSAGE_ID_SIZE = 16
-BEGIN_ANEW = 0  # in SEEN: what was seen as the person before is not meant any more
 SERVER_CHANGED = "the server that answers now has another key: it is not the one you joined"
 
 
@@ -327,7 +326,7 @@ class ChatClient:
     def _on_news(self, record: object) -> None:
         match record:
             case Presence(change, user_count, flags, nick, room, text):
-                known = Change(change) if change in Change.__members__.values() else Change.LOST
+                known = Change(change) if change in Change.__members__.values() else change
                 self._desk.tell(UserChanged(nick, known, user_count, "", UserFlag(flags), room, text))
             case Notice(sent_at, text):
                 self._desk.tell(NoticeGiven(sent_at, text))

@@ -12,15 +12,15 @@ from udpchat.chat.progress import KEPT_PER_PLACE, ProgressKeeper
 from udpchat.chat.questions import Questions
 from udpchat.chat.receipts import Outstanding, Receipts
 from udpchat.chat.rounds import Rounds
-from udpchat.config import LAG_LIMIT, MAX_HISTORY, MILLISECOND, PAGE_SIZE, SECOND
+from udpchat.config import MAX_HISTORY, MILLISECOND, PAGE_SIZE, SECOND
 from udpchat.errors import StorageError
 from udpchat.protocol.connection import Connection
 from udpchat.protocol.events import RecordReceived
+from udpchat.wire.numbers import BEGIN_ANEW
 from udpchat.wire.records import Read, Seen, encode_record
 
 LOOK_INTERVAL = 100 * MILLISECOND  # between two looks at those whose queue is too long
 READ_RETRY = SECOND  # after the disk could not be read
-BEGIN_ANEW = 0  # in SEEN: from here on the client means what it was handed as who it is now
 
 
 class Delivery:
@@ -32,7 +32,6 @@ class Delivery:
 
     def __init__(self, hall: Hall) -> None:
         self._hall = hall
-        self._limit = min(LAG_LIMIT, hall.config.max_send_queue // 2)  # bytes that may wait for one client
         self._newest = 0  # sequence of the newest message that we know of
         self._behind: dict[bytes, Seat] = {}  # by connection: to be looked at
         self._look_at: int | None = None
@@ -103,7 +102,7 @@ class Delivery:
             if not isinstance(result, StorageError) and self._hall.find(seat.connection_id) is seat:
                 self._receipts.on_known(seat, result)
 
-        query = Query(recipient=seat.nick, after=known, limit=MAX_HISTORY)
+        query = Query(after=known, limit=MAX_HISTORY)  # what was sent to an earlier nickname, too
         self._hall.desk.ask(FindMessages(0, seat.person.person_id, query), answer)
 
     # -- live ----------------------------------------------------------------------------------------------------------
@@ -120,14 +119,14 @@ class Delivery:
         sequence = message.sequence
         self._newest = max(self._newest, sequence)
         encoded = encode_record(record_of(message))
-        find, limit = self._hall.desk.endpoint.find, self._limit
+        find, is_behind = self._hall.desk.endpoint.find, self._hall.is_behind
         for seat in self._hall.in_room(message.room) if message.room else self._the_two(message):
             if not seat.is_live or sequence <= seat.sent:
                 continue
             connection = find(seat.session.connection_id)
             if connection is None:
                 continue
-            if connection.transmitter.messages.channels[0].queued > limit:
+            if is_behind(connection):
                 self._fall_behind(seat, now)
                 continue
             connection.send_encoded(encoded)
@@ -157,13 +156,10 @@ class Delivery:
             seat.is_live = True
             return
         connection = self._hall.desk.endpoint.find(seat.connection_id)
-        if connection is not None and self._is_full(connection):
+        if connection is not None and self._hall.is_behind(connection):
             self._fall_behind(seat, now)
         else:
             self._read(seat)
-
-    def _is_full(self, connection: Connection) -> bool:
-        return connection.transmitter.messages.channels[0].queued > self._limit
 
     def _read(self, seat: Seat) -> None:
         after, newest = seat.sent, self._newest
@@ -188,7 +184,7 @@ class Delivery:
     def _hand_over(self, seat: Seat, connection: Connection, messages: Iterable[Message]) -> bool:
         """Send what was read; False when the connection did not take all."""
         for message in messages:
-            if self._is_full(connection):
+            if self._hall.is_behind(connection):
                 return False
             seat.sent = message.sequence
             connection.send_encoded(encode_record(record_of(message)))

@@ -21,7 +21,7 @@ class UserChanged:
     """
 
     nick: str
-    change: Change
+    change: Change | int  # a number of a later version
     user_count: int
     address: str = ""  # host and port, at the server only
     flags: UserFlag = NO_FLAGS

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from udpchat.chat.ports import Person
 from udpchat.config import LAG_LIMIT, LOBBY, Config
 from udpchat.errors import ErrorCode
+from udpchat.protocol.connection import Connection
 from udpchat.protocol.events import RecordReceived
 from udpchat.protocol.members import Session, fold
 from udpchat.protocol.service import Desk
@@ -190,10 +191,19 @@ class Hall:
         connection = self.desk.endpoint.find(seat.connection_id)
         if connection is None:
             return
-        if connection.transmitter.messages.channels[0].queued > self._limit:
+        if self.is_behind(connection):
             self.unheard += 1
         else:
             connection.send_encoded(encoded)
+
+    def is_behind(self, connection: Connection) -> bool:
+        """Whether so much waits for a client that it is given no more for now."""
+        return connection.transmitter.messages.channels[0].queued > self._limit
+
+    def address_of(self, connection_id: bytes) -> str:
+        """Where a connection comes from, for people; empty when it is gone."""
+        connection = self.desk.endpoint.find(connection_id)
+        return "{} port {}".format(*connection.address) if connection is not None else ""
 
     def refuse(self, received: RecordReceived, code: ErrorCode, text: str) -> None:
         """Answer a request with no."""

@@ -17,7 +17,7 @@ LIKENESS = 0.6  # of 1, as difflib counts it; its own default for close matches
 
 
 def normal(name: str) -> str:
-    """A nickname or a room's name as it is stored: Unicode normal form C."""
+    """A nickname, a room's name or a password as it is compared: Unicode normal form C."""
     return unicodedata.normalize("NFC", name)
 
 

@@ -19,11 +19,6 @@ from udpchat.wire.records import Presence as PresenceRecord
 
 MAX_ASKED = 4  # requests for all accounts of one connection that wait for an answer
 
-LEAVING: dict[int, Change] = {  # what the others are told, by why the connection ended
-    ErrorCode.NO_ERROR: Change.LEFT,
-    ErrorCode.TAKEN_OVER: Change.LEFT,
-}
-
 
 def person_flags(person: Person) -> UserFlag:
     """What is known of somebody, here or not."""
@@ -85,7 +80,7 @@ class Presence:
 
         Being kicked is our word, never the client's: it could close with any code.
         """
-        return self._dismissed.pop(connection_id, (LEAVING.get(code, Change.LOST), ""))
+        return self._dismissed.pop(connection_id, (Change.LEFT if code == ErrorCode.NO_ERROR else Change.LOST, ""))
 
     # -- requests ------------------------------------------------------------------------------------------------------
 

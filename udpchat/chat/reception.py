@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2s
@@ -13,6 +12,7 @@ from udpchat.chat.delivery import Delivery
 from udpchat.chat.hall import Hall, Seat
 from udpchat.chat.known_names import KnownNames
 from udpchat.chat.lookalikes import is_reserved
+from udpchat.chat.names import normal
 from udpchat.chat.ports import Admission, AdmitPerson, Person
 from udpchat.chat.presence import Presence
 from udpchat.chat.seating import Seating, TokenMaker, must_go
@@ -166,7 +166,7 @@ class Reception:
             self._hall.refuse(received, ErrorCode.BAD_SIGNATURE, "the signature in JOIN does not fit its key")
         else:
             arrival.identity = join.identity
-            arrival.nick = unicodedata.normalize("NFC", join.nick)
+            arrival.nick = normal(join.nick)
             arrival.received, arrival.join = received, join
             if (refusal := self._first_objection(arrival, join)) is not None:
                 self._refuse(arrival, refusal, now)
@@ -205,7 +205,7 @@ class Reception:
         if arrival.person_id != asked_as:
             self._ask(arrival, join, now)  # it has logged in meanwhile
         elif isinstance(result, StorageError):
-            self._refuse(arrival, _refusal_of(arrival.nick, result), now)
+            self._refuse(arrival, (result.code, result.text), now)
         elif (refusal := self._objection(arrival.nick, join, result.person)) is not None:
             self._refuse(arrival, refusal, now)
         elif not self._has_place(arrival, join, result.person):
@@ -341,9 +341,3 @@ def _in_use(nick: str) -> Refusal:
 def _registered(nick: str) -> Refusal:
     text = f"the nickname {nick} belongs to an account: log in with its password, or choose another nickname"
     return ErrorCode.NICK_REGISTERED, text
-
-
-def _refusal_of(nick: str, error: StorageError) -> Refusal:
-    if error.code == ErrorCode.NICK_REGISTERED:
-        return _registered(nick)
-    return error.code, error.text

@@ -18,7 +18,8 @@ class Retention:
 
     def __init__(self, hall: Hall) -> None:
         self._hall = hall
-        self._due = 0 if hall.config.keep_history else GUESTS_START
+        self._due = 0
+        self._is_new = not hall.config.keep_history  # guests are looked at when the start is over
 
     def next_timeout(self) -> int:
         """When storage is to be looked through."""
@@ -27,6 +28,9 @@ class Retention:
     def handle_timeout(self, now: int) -> None:
         """Forget what is too old."""
         if now < self._due:
+            return
+        if self._is_new:
+            self._is_new, self._due = False, now + GUESTS_START
             return
         age = self._hall.config.keep_history
         self._due = now + (INTERVAL if age else GUESTS_INTERVAL)

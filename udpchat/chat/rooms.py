@@ -56,15 +56,15 @@ class Rooms:
         self._questions.ask(received, request, lambda entry, _: self._on_entered(received, person_id, entry))
 
     def _on_entered(self, received: RecordReceived, person_id: int, entry: RoomEntry) -> None:
-        session = self._hall.find_person(person_id)
-        is_new = session is not None and not self._hall.is_member(session, entry.room)
+        present = self._hall.find_person(person_id)
+        is_new = present is not None and not self._hall.is_member(present, entry.room)
         if fold(entry.room) != LOBBY:
             for seat in self._hall.all_of(person_id):
                 self._hall.enter(seat, entry.room)
         if (asker := self._hall.find(received.connection_id)) is not None:
             self._hall.send(asker, self._record(asker, entry), received.request_id)
-        if session is not None and is_new:
-            self._presence.present(session, Change.ENTERED, room=entry.room, but=received.connection_id)
+        if present is not None and is_new:
+            self._presence.present(present, Change.ENTERED, room=entry.room, but=received.connection_id)
 
     def on_leave(self, received: RecordReceived, seat: Seat, record: LeaveRoom, now: int) -> None:  # noqa: ARG002 - as all
         """LEAVE_ROOM: answered by Done or Refused."""
@@ -74,8 +74,8 @@ class Rooms:
             for each in self._hall.all_of(person_id):
                 self._hall.leave(each, entry.room)
             self._hall.desk.send(received.connection_id, Done(), received.request_id)
-            if (session := self._hall.find_person(person_id)) is not None:
-                self._presence.present(session, Change.WENT, room=entry.room)
+            if (present := self._hall.find_person(person_id)) is not None:
+                self._presence.present(present, Change.WENT, room=entry.room)
 
         self._questions.ask(received, LeaveRequest(0, person_id, normal(record.room)), answer)
 
@@ -88,8 +88,8 @@ class Rooms:
 
         def answer(entry: RoomEntry, _: int) -> None:
             self._hall.desk.send(received.connection_id, Done(), received.request_id)
-            if (session := self._hall.find_person(person_id)) is not None:
-                self._presence.present(session, Change.TOPIC, room=entry.room, text=entry.topic)
+            if (present := self._hall.find_person(person_id)) is not None:
+                self._presence.present(present, Change.TOPIC, room=entry.room, text=entry.topic)
 
         request = SetTopic(0, person_id, normal(record.room), record.topic)
         self._questions.ask(received, request, answer)

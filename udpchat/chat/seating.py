@@ -109,8 +109,7 @@ class Seating:
         """Tell the others who is here now, and begin to bring messages. seen: as JOIN says."""
         if seat.is_visitor:
             return
-        connection = self._hall.desk.endpoint.find(seat.connection_id)
-        address = "{} port {}".format(*connection.address) if connection is not None else ""
+        address = self._hall.address_of(seat.connection_id)
         self._presence.present(seat, Change.JOINED, text=alike, but=seat.connection_id, address=address)
         self._delivery.begin(seat, seen, admission.newest, now, admission.progress)
 

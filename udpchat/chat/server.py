@@ -17,10 +17,10 @@ from udpchat.chat.presence import Presence
 from udpchat.chat.reception import Reception
 from udpchat.chat.retention import Retention
 from udpchat.chat.rooms import Rooms
+from udpchat.chat.seating import TokenMaker
 from udpchat.chat.talking import Talking
 from udpchat.config import LOBBY, Config
 from udpchat.errors import ErrorCode, StorageError
-from udpchat.protocol.datagrams import Address
 from udpchat.protocol.events import ConnectionClosed, ConnectionEvent, ConnectionOpened, RecordReceived
 from udpchat.protocol.members import Session
 from udpchat.protocol.service import Desk, TimedService
@@ -45,7 +45,6 @@ from udpchat.wire.records import (
 )
 
 Request = Callable[[RecordReceived, Seat, Any, int], None]  # received, who asks, its record, now
-TokenMaker = Callable[[Address, int], bytes]  # address, now -> an address token
 
 
 class ChatServer:
@@ -82,8 +81,8 @@ class ChatServer:
         """What is done about each request of somebody who is here."""
         rooms = self._rooms
         return {
-            Say: self._talking.on_say,
-            Tell: self._talking.on_tell,
+            Say: self._talking.on_line,
+            Tell: self._talking.on_line,
             Seen: self._delivery.on_seen,
             Read: self._delivery.on_read,
             Password: self._accounts.on_password,

@@ -49,15 +49,8 @@ class Talking:
 
     # -- what clients say ----------------------------------------------------------------------------------------------
 
-    def on_say(self, received: RecordReceived, seat: Seat, record: Say, now: int) -> None:
-        """A line for a room; answered by Said or Refused."""
-        self._on_line(received, seat, record, now)
-
-    def on_tell(self, received: RecordReceived, seat: Seat, record: Tell, now: int) -> None:
-        """A line for one person; answered by Said or Refused."""
-        self._on_line(received, seat, record, now)
-
-    def _on_line(self, received: RecordReceived, seat: Seat, record: Say | Tell, now: int) -> None:
+    def on_line(self, received: RecordReceived, seat: Seat, record: Say | Tell, now: int) -> None:
+        """A line for a room or for one person; answered by Said or Refused."""
         if (fault := text_fault(record.text)) is not None:
             self._hall.refuse(received, ErrorCode.TEXT_NOT_ALLOWED, fault)
             return
@@ -233,7 +226,7 @@ class Talking:
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
-    def share(self, session: Session, attachment: Attachment, then: Then, *, sent_at: int, room: str = LOBBY) -> None:
+    def share(self, session: Session, attachment: Attachment, then: Then, *, sent_at: int, room: str) -> None:
         """Make a stored file a message of a room; the file's id is the message's, so that it is said once.
 
         The session may be over: the file is stored, and the room is to know. sent_at: wall clock [us].
@@ -250,7 +243,7 @@ class Talking:
             message_id=attachment.file_id,
             sender_id=session.person_id,
             sender=session.nick,
-            room=normal(room),
+            room=room,
             recipient_id=NOBODY,
             recipient="",
             text="",

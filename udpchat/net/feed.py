@@ -43,12 +43,15 @@ class Feed(Generic[Event]):
     async def read(self) -> AsyncIterator[Event]:
         """Every event, until the feed is closed."""
         self._has_reader = True
-        while True:
-            while self._waiting:
-                yield self._waiting.popleft()
-            if self._failure is not None:
-                raise self._failure
-            if self._is_closed:
-                return
-            self._changed.clear()
-            await self._changed.wait()
+        try:
+            while True:
+                while self._waiting:
+                    yield self._waiting.popleft()
+                if self._failure is not None:
+                    raise self._failure
+                if self._is_closed:
+                    return
+                self._changed.clear()
+                await self._changed.wait()
+        finally:
+            self._has_reader = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from udpchat.store.trouble import storage_error
 Message: TypeAlias = LineSaid | PrivateSaid | FileSaid
 
 BLOCK: Final = 65_536  # bytes read at once, from the end backwards
+BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows would write line ends of two bytes
 START: Final = b'{"server": "'  # of every line
 NAMES: Final[dict[type, str]] = {LineSaid: "line", PrivateSaid: "private", FileSaid: "file"}
 
@@ -32,7 +34,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY, 0o600)
         except OSError as error:
             raise storage_error(error, f"use the message log {path}") from error
         try:
@@ -72,6 +74,8 @@ class Journal:
         os.close(self._fd)
 
     def _begin(self) -> None:
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+            raise self._foreign()
         try:
             lock_file(self._fd)
         except OSError as error:

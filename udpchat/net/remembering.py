@@ -84,5 +84,6 @@ class Remembering:
         """The session is over; what the application got last, it has."""
         self._done = self._given
         self.save()
-        if self._journal is not None:
-            self._journal.close()
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.close()

@@ -145,7 +145,7 @@ class Server:
 
     def kick(self, nick: str, reason: str = "") -> bool:
         """End somebody's session; False when nobody has that nickname."""
-        found = self._core.chat.administration.kick(nick, reason, "", self._driver.now())
+        found = self._core.chat.administration.kick(nick, reason, "")
         self._driver.act()
         return found
 

@@ -9,6 +9,7 @@ import errno
 import socket
 import struct
 import sys
+from functools import cached_property
 from typing import Final
 
 from udpchat.config import MAX_BURST, MAX_BURST_SEGMENTS, MIB
@@ -53,9 +54,9 @@ class DatagramSocket:
         _forbid_fragments(raw)
         raw.setblocking(False)
 
-    @property
+    @cached_property
     def address(self) -> Address:
-        """Where it is bound."""
+        """Where it is bound; that does not change."""
         name = self.raw.getsockname()
         return name[0], name[1]
 

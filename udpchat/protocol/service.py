@@ -94,11 +94,11 @@ class Desk:
             if not connection.send_list(encoded):
                 self.refuse(received, ErrorCode.TOO_MANY_REQUESTS, "too many lists are being sent; wait for them")
 
-    def broadcast(self, record: Record, *, but: bytes = b"") -> None:
-        """Send a record to everybody who has joined, but to one connection."""
+    def broadcast(self, record: Record) -> None:
+        """Send a record to everybody who has joined."""
         encoded = encode_record(record)
         for session in self.members:
-            if session.connection_id != but and (connection := self.endpoint.find(session.connection_id)) is not None:
+            if (connection := self.endpoint.find(session.connection_id)) is not None:
                 connection.send_encoded(encoded)
 
     def tell(self, event: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 from udpchat.chat.ports import (
     AddAccount,
@@ -44,6 +44,7 @@ from udpchat.store.chat_rooms import ChatRooms
 from udpchat.store.chat_rules import ChatLimits, check_message
 from udpchat.store.chat_schema import CHAT_DATABASE, open_chat
 from udpchat.store.database import open_reader
+from udpchat.store.parts import as_result
 from udpchat.store.passwords import Passwords
 from udpchat.store.trouble import storage_error
 
@@ -108,7 +109,6 @@ class ChatStore:
             SetPassword: people.set_password,
             FindPerson: people.find_person,
             ListAccounts: people.list_accounts,
-            AddMessage: messages.add,
             FindMessage: messages.find,
             SaveProgress: people.save_progress,
             MarkRead: self._mark_read,
@@ -168,6 +168,6 @@ def _other(work: Callable[..., object], lane: Lane, doing: str) -> Handler:
             except (UnicodeEncodeError, OverflowError) as error:
                 return StorageError(f"cannot {doing}: {error}")
 
-        return Job(run, lambda outcome: cast(Result, outcome), lane)
+        return Job(run, as_result, lane)
 
     return submit

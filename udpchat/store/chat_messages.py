@@ -8,7 +8,7 @@ from typing import Any, Final
 from udpchat.chat.ports import AddMessage, Attachment, FindMessage, MarkRead, Message, PruneMessages, Stored
 from udpchat.errors import ErrorCode, StorageError
 from udpchat.protocol.members import fold
-from udpchat.store.chat_rooms import check_member
+from udpchat.store.chat_rooms import UNUSED_ROOM, check_member
 from udpchat.store.chat_rules import MAX_PRUNED, is_repeated, message_changed, not_in_room, searchable
 from udpchat.store.chat_schema import LOBBY_ID, SPAN_BITS
 from udpchat.store.chat_words import Entry, add_words, remove_words
@@ -182,10 +182,7 @@ class ChatMessages:
     def _forget_rooms(self, before: int) -> None:
         """Rooms in which nobody is and nothing was said make place for others."""
         self._connection.execute(
-            "DELETE FROM rooms WHERE created_at < ? AND room_id <> ?"
-            " AND NOT EXISTS (SELECT 1 FROM members WHERE members.room_id = rooms.room_id)"
-            " AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.room_id = rooms.room_id)",
-            (before, LOBBY_ID),
+            f"DELETE FROM rooms WHERE created_at < ? AND room_id <> ? AND {UNUSED_ROOM}", (before, LOBBY_ID)
         )
 
 

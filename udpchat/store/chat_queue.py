@@ -10,12 +10,13 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 from udpchat.errors import StorageError
-from udpchat.protocol.ports import Job, Lane, Result
+from udpchat.protocol.ports import Job, Lane
 from udpchat.store.database import transaction
 from udpchat.store.failpoints import reach
+from udpchat.store.parts import as_result
 from udpchat.store.trouble import storage_error
 
 MAX_GROUP: Final = 256  # pieces of work in one transaction: at 0.1 ms each, 25 ms
@@ -55,7 +56,7 @@ class WriteQueue:
                 self._next = _Group()
             group, number = self._next, len(self._next.work)
             group.work.append((work, doing))
-        return Job(lambda: self._run(group, number), _as_result, Lane.MESSAGES)
+        return Job(lambda: self._run(group, number), as_result, Lane.MESSAGES)
 
     def _run(self, group: _Group, number: int) -> object:
         if group.outcomes is None:
@@ -91,7 +92,3 @@ class WriteQueue:
         self._connection.execute("ROLLBACK TO piece")
         self._connection.execute("RELEASE piece")
         return outcome
-
-
-def _as_result(outcome: object) -> Result:
-    return cast(Result, outcome)

@@ -23,6 +23,11 @@ from udpchat.store.chat_schema import LOBBY_ID
 
 _ROOM: Final = "SELECT room_id, room, topic, owner, created_at FROM rooms"
 
+UNUSED_ROOM: Final = (
+    "NOT EXISTS (SELECT 1 FROM members WHERE members.room_id = rooms.room_id)"
+    " AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.room_id = rooms.room_id)"
+)  # nobody is in it, and nothing was said
+
 
 class ChatRooms:
     """All rooms. Everybody is a member of the lobby. Every method is one request; to be called in a transaction."""
@@ -72,12 +77,7 @@ class ChatRooms:
         self._connection.execute(
             "DELETE FROM members WHERE person_id = ? AND room_id = ?", (request.person_id, room_id)
         )
-        self._connection.execute(
-            "DELETE FROM rooms WHERE room_id = ?"
-            " AND NOT EXISTS (SELECT 1 FROM members WHERE members.room_id = rooms.room_id)"
-            " AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.room_id = rooms.room_id)",
-            (room_id,),
-        )
+        self._connection.execute(f"DELETE FROM rooms WHERE room_id = ? AND {UNUSED_ROOM}", (room_id,))
         return entry
 
     def set_topic(self, request: SetTopic) -> RoomEntry:

@@ -45,7 +45,7 @@ def check_message(request: AddMessage) -> None:
     if len(request.message_id) != 16:
         raise UsageError(f"a message id has 16 bytes, not {len(request.message_id)}")
     if len(request.text) > MAX_TEXT:
-        raise UsageError(f"a text has at most {MAX_TEXT} bytes")
+        raise UsageError(f"a text has at most {MAX_TEXT} characters")
 
 
 def is_repeated(old: Message, request: AddMessage) -> bool:

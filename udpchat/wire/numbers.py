@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
+from typing import Final
+
+BEGIN_ANEW: Final = 0  # in SEEN, after a login: what the client was handed as somebody else is not meant any more
 
 
 class PacketType(IntEnum):

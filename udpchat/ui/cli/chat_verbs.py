@@ -26,9 +26,9 @@ async def users(session: LineSession, room: str = "") -> None:
 
 async def accounts(session: LineSession) -> None:
     """All accounts."""
-    found = await session.client.users(Scope.ACCOUNTS)
+    found = await session.client.users(Scope.ACCOUNTS)  # guests who are here as well
     listed = [user for user in found if user.flags & UserFlag.ACCOUNT]
-    session.answer(account_table(found), "accounts", users=listed)
+    session.answer(account_table(listed), "accounts", users=listed)
 
 
 async def seen(session: LineSession, nick: str) -> None:
@@ -71,7 +71,9 @@ async def reply(session: LineSession, text: str) -> None:
 
 async def read(session: LineSession, nick: str) -> None:
     """Private lines were read."""
-    if session.read(nick):
+    if not session.client.is_connected:
+        session.fail("read", nick, "the connection is lost, so nobody can be told; try it again when it is back")
+    elif session.read(nick):
         session.done(f"{visible(nick)} is told that you have read it", "read", nick)
     else:
         session.done(f"{visible(nick)} has told you nothing that you have not read", "read", nick)
@@ -128,7 +130,8 @@ async def topic(session: LineSession, arguments: str) -> None:
         await session.client.set_topic(chosen, text)
         session.answer([], "done", command="topic", argument=chosen)  # the room is told, and we are in it
         return
-    session.answer(room_table([find_room(chosen, found)]), "rooms", rooms=[find_room(chosen, found)])
+    room = find_room(chosen, found)
+    session.answer(room_table([room]), "rooms", rooms=[room])
 
 
 async def away(session: LineSession, text: str = "") -> None:

@@ -70,7 +70,7 @@ class Verb:
     """A command. name: without the slash.
 
     elsewhere: what other programs call it, for the nearest match. for_admins: the server refuses it to others.
-    is_free: its arguments are not split into words here, for their order is free.
+    is_free: its arguments are not split into words here, for their order is free. takes_filters: as `from:NICK`.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Verb:
     elsewhere: tuple[str, ...] = ()
     for_admins: bool = False
     is_free: bool = False
+    takes_filters: bool = False
     place: Place = Place.CLIENT
 
     @property
@@ -133,12 +134,14 @@ TABLE: Final[tuple[Verb, ...]] = (
         ),
         elsewhere=("log", "backlog"),
         is_free=True,
+        takes_filters=True,
     ),
     Verb(
         "search",
         "what was said with these words; the same filters",
         (Argument("WORDS", is_rest=True),),
         elsewhere=("find", "grep"),
+        takes_filters=True,
     ),
     Verb("more", "what was said before that"),
     Verb(

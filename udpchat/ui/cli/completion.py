@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from udpchat.protocol.members import fold
 from udpchat.ui.cli.commands import Completes, Dialect, Verb
+from udpchat.ui.cli.history_filters import FILTERS
 from udpchat.ui.cli.render import visible
 
 if sys.platform != "win32":
@@ -19,7 +20,6 @@ Names: TypeAlias = Callable[[], Iterable[str]]
 
 MAX_OFFERED: Final = 200  # candidates for one word
 MAX_WORDS: Final = 100  # of a line that are looked at
-FILTERS: Final = ("from:", "to:", "since:", "until:")
 _DELIMITERS: Final = " \t"
 
 
@@ -48,7 +48,7 @@ class Completer:
     def _argument(self, line: str, verb: Verb, rest: str) -> list[str]:
         if not verb.arguments:
             return []
-        if verb.is_free:
+        if verb.is_free or verb.takes_filters:
             return self._free(line, verb)
         is_rest = verb.arguments[-1].is_rest
         if not is_rest and rest.count('"') % 2:  # inside quotes
@@ -72,11 +72,10 @@ class Completer:
         start = line.rindex(" ") + 1
         word = line[start:]
         name, colon, _ = word.partition(":")
-        if colon and name.lower() in ("from", "to"):
+        if colon and verb.takes_filters and name.lower() in ("from", "to"):
             return self._named(line, start + len(name) + 1, Completes.NICK)
-        filters = (
-            [line[:start] + each for each in FILTERS if word and each.startswith(word)] if verb.name != "topic" else []
-        )
+        may_filter = verb.takes_filters and word
+        filters = [f"{line[:start]}{each}:" for each in FILTERS if may_filter and each.startswith(word.lower())]
         return filters + self._named(line, start, verb.arguments[0].completes)
 
     def _spoken(self, line: str) -> list[str]:

@@ -19,9 +19,9 @@ EXAMPLES: Final = "write for example 2026-11-20, 2026-11-20T18:30, 18:30, 10m, 2
 _AGO: Final = re.compile(r"(\d{1,6})(s|m|h|d|w)", re.ASCII)
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T_]\d{1,2}:\d\d(:\d\d)?", re.ASCII)
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T_]\d\d:\d\d(:\d\d)?", re.ASCII)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_FILTERS: Final = ("from", "to", "since", "until")
+FILTERS: Final = ("from", "to", "since", "until")
 
 
 class FilterError(Exception):
@@ -51,7 +51,7 @@ def parse_history(text: str, now: datetime, *, has_place: bool = True) -> Asked:
     is_first, may_be_limit = has_place, has_place
     for word in _split(text):
         name, colon, value = word.partition(":")
-        if colon and name.lower() in _FILTERS:
+        if colon and name.lower() in FILTERS:
             query = _filtered(query, name.lower(), value, now)
         elif may_be_limit and word.isascii() and word.isdigit():
             limit, may_be_limit, is_first = parse_limit(word), False, False
@@ -65,7 +65,7 @@ def parse_history(text: str, now: datetime, *, has_place: bool = True) -> Asked:
 
 def parse_limit(text: str) -> int:
     """How many lines. FilterError."""
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:10]) <= MAX_LINES:
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(MAX_LINES)) or not 1 <= int(text) <= MAX_LINES:
         raise FilterError(f"{text} is no number of lines; write one from 1 to {MAX_LINES}")
     return int(text)
 

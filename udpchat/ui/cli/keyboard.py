@@ -13,7 +13,7 @@ if sys.platform != "win32":
     import readline
     import termios
 
-_CLEAR: Final = "\r\x1b[K"
+CLEAR: Final = "\r\x1b[K"
 _HAS_MARKS: Final = sys.platform != "win32" and "libedit" not in (readline.__doc__ or "")
 _HAS_HOOK: Final = sys.platform != "win32" and hasattr(readline, "set_pre_input_hook")
 
@@ -26,7 +26,7 @@ def read_typed(prompt: str, screen: threading.Lock) -> str | None:
     screen: held until the prompt is there, or news would be written into the middle of it.
     """
     # News may have put the prompt there already, between the question for a line and this.
-    clear = f"\x01{_CLEAR}\x02" if _HAS_MARKS else ""  # marked as taking no room, for whoever counts columns
+    clear = f"\x01{CLEAR}\x02" if _HAS_MARKS else ""  # marked as taking no room, for whoever counts columns
     try:
         with contextlib.ExitStack() as drawing:
             if _HAS_HOOK:
@@ -53,7 +53,7 @@ def read_secret(prompt: str, screen: threading.Lock) -> str | None:
     try:
         _hide(before)
         with screen:
-            sys.stdout.write(f"{_CLEAR}{prompt}")
+            sys.stdout.write(f"{CLEAR}{prompt}")
             sys.stdout.flush()
         line = os.read(0, MAX_SECRET)
         sys.stdout.write("\n")

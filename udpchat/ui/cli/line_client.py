@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from udpchat.chat.events import Disconnected, FileSaid, LineSaid, PrivateSaid, ReceiptCame, Reconnecting
+from udpchat.chat.events import Disconnected, PrivateSaid, ReceiptCame, Reconnecting
 from udpchat.errors import ConnectionLostError, ErrorCode, UdpchatError
 from udpchat.net.session import ClientEvent
 from udpchat.ui.cli import account_verbs, chat_verbs, file_verbs, history_verbs
@@ -108,9 +108,9 @@ class LineClient:
                     terminal.show(terminal.narrator.quiet(text))
             case Reconnecting(attempt=attempt) if attempt > 1:  # told once
                 terminal.emit(event_line(event))
-            case LineSaid() | PrivateSaid() | FileSaid():
+            case PrivateSaid():
                 terminal.event(event)
-                self._session.on_message(event)
+                self._session.on_private(event)
             case _:
                 terminal.event(event)
 
@@ -196,5 +196,5 @@ def _counted(count: int, thing: str) -> str:
 
 def _without_secrets(line: str) -> str:
     """What was typed wrongly, for the log of a script: of commands about accounts only the command."""
-    word = line.split(maxsplit=1)[0] if line.split() else ""
+    word = line.split(maxsplit=1)[0]
     return word if word.lower().lstrip("/!") in ACCOUNT_WORDS else line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from udpchat.chat.events import FileSaid, LineSaid, PrivateSaid, ReceiptCame
+from udpchat.chat.events import PrivateSaid, ReceiptCame
 from udpchat.chat.ports import Query
 from udpchat.chat.text import text_fault
 from udpchat.config import LOBBY
@@ -82,7 +82,8 @@ class LineSession:
 
     async def say(self, text: str) -> None:
         """Say a line where plain lines go."""
-        await self._send("say", self.own.add(text, room=self.room) if self._may_say("say", text) else None)
+        if self._may_say("say", text):
+            await self._send("say", self.own.add(text, room=self.room))
 
     async def tell(self, nick: str, text: str) -> None:
         """Say a line to one person."""
@@ -91,9 +92,9 @@ class LineSession:
         self.partner = self.partner or nick
         await self._send("msg", self.own.add(text, nick=nick))
 
-    def on_message(self, event: LineSaid | PrivateSaid | FileSaid) -> None:
-        """A message was shown."""
-        if not isinstance(event, PrivateSaid) or fold(event.sender) == fold(self.client.nick):
+    def on_private(self, event: PrivateSaid) -> None:
+        """A private line was shown."""
+        if fold(event.sender) == fold(self.client.nick):
             return
         self.partner = event.sender
         if len(self._unread) < MAX_UNREAD or fold(event.sender) in self._unread:
@@ -122,9 +123,8 @@ class LineSession:
             self.fail(command, text, fault)
         return fault is None
 
-    async def _send(self, command: str, line: OwnLine | None) -> None:
-        if line is not None:
-            await self.under_way.send(self._delivered(command, line))
+    async def _send(self, command: str, line: OwnLine) -> None:
+        await self.under_way.send(self._delivered(command, line))
 
     async def _delivered(self, command: str, line: OwnLine) -> ExitCode:
         client = self.client

@@ -61,12 +61,12 @@ def _walk(entries: list[os.DirEntry[str]], above: str) -> Iterator[LocalFile]:
         try:
             facts = entry.stat(follow_symlinks=False)
             is_folder = entry.is_dir(follow_symlinks=False)
+        except OSError:  # gone since
+            continue
+        try:
             inside = sorted(os.scandir(entry.path), key=lambda each: each.name) if is_folder else []
-        except FileNotFoundError:  # gone since
-            continue
-        except OSError:
-            yield LocalFile(path, 0, 0, is_folder=True)
-            continue
+        except OSError:  # it is there, and may not be looked into
+            inside = []
         yield LocalFile(path, facts.st_size, facts.st_mtime_ns // 1_000, is_folder)
         yield from _walk(inside, f"{path}/")
 

@@ -103,7 +103,7 @@ def _aliased(alias: Alias, verb: Verb, rest: str) -> Command | Question | Mistak
 
 
 def _by_name(line: str, dialect: Dialect) -> Command | Mistake:
-    name, _, rest = line[1:].partition(" ")
+    name, rest = (*re.split(r"\s", line[1:], maxsplit=1), "")[:2]
     verb = dialect.verbs.get(name.lower())
     if verb is None:
         return _unknown(line, dialect)
@@ -154,7 +154,7 @@ def _nearest(name: str, dialect: Dialect) -> Verb | None:
         for word in (*verb.elsewhere, *(alias.typed.lstrip("/!") for alias in verb.aliases), verb.name):
             known[word] = verb
     near = difflib.get_close_matches(name, known, n=1)
-    return known[near[0]] if near else known.get(name)
+    return known[near[0]] if near else None
 
 
 def _help_about(about: str, dialect: Dialect) -> list[str]:

@@ -40,7 +40,7 @@ PeopleEvent = UserChanged | AccountHappened | Administered
 LinkEvent = Disconnected | WaitingInQueue | Reconnecting | Returned | SlowedDown | ReceiptCame
 Event = MessageEvent | NoticeGiven | PeopleEvent | LinkEvent | FileEvent
 
-_CHANGES: Final = {
+_CHANGES: Final[dict[Change | int, str]] = {
     Change.JOINED: "joined",
     Change.LEFT: "left",
     Change.LOST: "was lost",

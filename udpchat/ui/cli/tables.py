@@ -20,8 +20,8 @@ def user_table(users: Iterable[UserInfo]) -> list[str]:
 
 
 def account_table(users: Iterable[UserInfo]) -> list[str]:
-    """Accounts, present or not; guests who are here come first in the server's list and are left out."""
-    rows = [user for user in users if user.flags & UserFlag.ACCOUNT]
+    """Accounts, present or not, with a last line that says how many."""
+    rows = list(users)
     return [*(_user_line(user) for user in rows), f"{len(rows)} account{'' if len(rows) == 1 else 's'}"]
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from udpchat.ui.cli.completion import Completer, install
-from udpchat.ui.cli.keyboard import read_secret, read_typed, restore_modes, terminal_modes, typed_so_far
+from udpchat.ui.cli.keyboard import CLEAR, read_secret, read_typed, restore_modes, terminal_modes, typed_so_far
 from udpchat.ui.cli.narrator import Narrator, wants_colours
 from udpchat.ui.cli.objects import event_line
 from udpchat.ui.cli.sentences import Event
@@ -25,7 +25,6 @@ Read: TypeAlias = Callable[[str], str | None]  # prompt -> line
 ReadTyped: TypeAlias = Callable[[str, threading.Lock], str | None]
 
 MAX_INPUT: Final = 65_536  # bytes of a line that is read from a pipe; longer ones are cut there
-_CLEAR: Final = "\r\x1b[K"
 _LINE_ABOVE: Final = "\x1b[A"
 
 
@@ -76,7 +75,7 @@ class Terminal:
         """A line that the next one replaces; empty takes it away. Only where `shows_status`."""
         if self.shows_status and (text or self._status):
             width = shutil.get_terminal_size().columns - 1
-            print(f"{_CLEAR}{text[:width]}", end="", file=sys.stderr, flush=True)
+            print(f"{CLEAR}{text[:width]}", end="", file=sys.stderr, flush=True)
             self._status = text
 
     async def next_line(self, prompt: str = "") -> str | None:
@@ -100,7 +99,7 @@ class Terminal:
         """Remove a line that was typed, because it will come back with its time."""
         if self.is_interactive and not self._has_news:
             rows = max(_width(prompt + line) - 1, 0) // shutil.get_terminal_size().columns + 1
-            sys.stdout.write(f"{_LINE_ABOVE}{_CLEAR}" * rows)
+            sys.stdout.write(f"{_LINE_ABOVE}{CLEAR}" * rows)
 
     def __enter__(self) -> Terminal:
         return self
@@ -113,7 +112,7 @@ class Terminal:
         with contextlib.suppress(OSError):
             self.status("")
             if self._prompt is not None:
-                sys.stdout.write(_CLEAR)
+                sys.stdout.write(CLEAR)
                 sys.stdout.flush()
         self._prompt = None
         if self._modes is not None:
@@ -133,7 +132,7 @@ class Terminal:
                 self._has_news = True
                 sys.stdout.write(f"{text}\n")
             else:
-                sys.stdout.write(f"{_CLEAR}{text}\n{self._prompt}{'' if self._is_secret else typed_so_far()}")
+                sys.stdout.write(f"{CLEAR}{text}\n{self._prompt}{'' if self._is_secret else typed_so_far()}")
             sys.stdout.flush()
 
     async def _read(self, prompt: str, read: ReadTyped) -> str | None:
