@@ -1,7 +1,8 @@
 """A client of udpchat, written from docs/protocol.md alone: it imports nothing of this repository.
 
     python tests/spec_client.py HOST PORT --nick N [--wait] [--register] [--room NAME] [--say TEXT] [--tell NICK TEXT]
-                                [--put FILE] [--get NAME --to DIR] [--hear N] [--history N] [--plaintext] [--home DIR]
+                                [--put PATH [--for NICK]] [--get NAME [--member N] --to DIR] [--stop-after BYTES]
+                                [--hear N] [--history N] [--plaintext] [--home DIR]
 
 The password of an account is read from the environment, SPEC_CLIENT_PASSWORD.
 
@@ -21,12 +22,13 @@ import socket
 import sys
 import time
 import zlib
+from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct, pack
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -42,12 +44,16 @@ JOIN, WELCOME, REFUSED, UNSUPPORTED, SAY, SAID, LINE, TELL, PRIVATE = range(1, 1
 FINISHED, QUEUED, REGISTER, LOGIN, ACCOUNT = 13, 15, 16, 17, 19
 ROOM, CREATE_ROOM, ENTER_ROOM, SEEN, HISTORY, SHARED = 21, 22, 23, 26, 30, 43
 OPEN, OPENED, CREDIT, COMMIT, COMMITTED, CANCEL, LIST_FILES, FILE, FETCH, OFFER, RECEIVED = range(32, 43)
-KNOWN_RECORDS = {*range(1, 46), 64, 65, 66}
+MEMBER, WANT_BLOCKS, BLOCKS, MISSING, PACE, STATE = 46, 48, 49, 50, 51, 53
+KNOWN_RECORDS = {*range(1, 56), 64, 65, 66}
 MESSAGES = (LINE, PRIVATE, SHARED)
 WAIT, WAITS, LOGGED_IN = 2, 1, 2  # a flag of JOIN, a flag of SAID, an outcome
-LOGIN_REQUIRED, NICK_REGISTERED, ROOM_EXISTS = 41, 42, 51
+LOGIN_REQUIRED, NICK_REGISTERED, ROOM_EXISTS, UNKNOWN_FILE = 41, 42, 51, 64
+FOLDER, EXECUTABLE, INDEXED, WHOLE = 1, 2, 8, 2**32 - 1  # flags of files (17.2), in place of a member's number (17.3)
+DIRECTORY, MAX_MEMBERS, MAX_PATH = 1, 100_000, 1_024  # a flag of MEMBER; an index has no more (17.1)
 
 DATAGRAM, WINDOW, MIB = 1_200, 10, 1 << 20
+SYNC_INTERVAL, HASHES = 1 << 18, 1_024  # bytes of a download between two fsync; hashes in one BLOCKS (17.7)
 CHUNK, FRAGMENT = DATAGRAM - 24 - 12 - 16, DATAGRAM - 24 - 9 - 16
 MAX_NUMBER, KEPT_RUNS, PATIENCE, MAX_ACK_DELAY = 2**53 - 1, 256, 1.0, 0.025
 
@@ -78,6 +84,14 @@ class Ranges:
         while last < len(runs) and runs[last][0] <= stop:
             start, stop, last = min(start, runs[last][0]), max(stop, runs[last][1]), last + 1
         runs[first:last] = [(start, stop)]
+
+    def remove(self, start: int, stop: int) -> None:
+        before, self.runs = self.runs, []
+        for left, right in before:
+            self.runs += [(a, b) for a, b in ((left, min(right, start)), (max(left, stop), right)) if a < b]
+
+    def total(self) -> int:
+        return sum(stop - start for start, stop in self.runs)
 
     def covers(self, start: int, stop: int) -> bool:
         return any(left <= start and stop <= right for left, right in reversed(self.runs))
@@ -176,24 +190,92 @@ def checksum(covered: bytes) -> bytes:
 
 
 class Content(NamedTuple):
-    """What a packet carries and another may have to repeat: bytes of channel 0, bytes of the upload, or a PING."""
+    """What a packet carries and another may have to repeat: bytes of a channel, bytes of the upload, or a PING."""
 
     kind: int
     offset: int = 0
     length: int = 0
     data: bytes = b""
+    channel: int = 0
+
+
+class Member(NamedTuple):
+    """A file or directory inside a folder (17.1). modified: wall clock [us]."""
+
+    path: str
+    size: int
+    modified: int
+    flags: int
+    md5: bytes = bytes(16)
+
+
+class Source:
+    """The row of bytes of a file or folder of ours (17.1). members: of a folder, None of a file."""
+
+    def __init__(self, path: Path) -> None:
+        found = [path]
+        self.members: list[Member] | None = None
+        if path.is_dir():
+            found = [
+                each for each in sorted(path.rglob("*")) if (each.is_dir() or each.is_file()) and not each.is_symlink()
+            ]
+            self.members = [self._member(each, path) for each in found]
+        self.files = [each for each in found if each.is_file()]
+        self.starts, self.size = [], 0
+        for each in self.files:
+            self.starts.append(self.size)
+            self.size += each.stat().st_size
+        self.name, self.modified = path.name, path.stat().st_mtime_ns // 1_000
+        self.flags = FOLDER if self.members is not None else EXECUTABLE if os.access(path, os.X_OK) else 0
+
+    @staticmethod
+    def _member(path: Path, root: Path) -> Member:
+        flags = DIRECTORY if path.is_dir() else EXECUTABLE if os.access(path, os.X_OK) else 0
+        size, modified = 0 if path.is_dir() else path.stat().st_size, path.stat().st_mtime_ns // 1_000
+        return Member(path.relative_to(root).as_posix(), size, modified, flags)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of as many files as they lie in."""
+        found = bytearray()
+        at = max(bisect_right(self.starts, offset) - 1, 0)
+        while len(found) < length and at < len(self.files):
+            with self.files[at].open("rb") as file:
+                file.seek(offset + len(found) - self.starts[at])
+                found += file.read(length - len(found))
+            at += 1
+        if len(found) < length:
+            raise FailedError(f"{self.name} has become shorter")
+        return bytes(found)
+
+    def md5(self) -> bytes:
+        """Of a folder: over the MD5s of its members."""
+        digests = [hashlib.md5(each.read_bytes(), usedforsecurity=False).digest() for each in self.files]
+        return digests[0] if self.members is None else folder_md5(self.members, iter(digests))
+
+    def block_hashes(self) -> list[bytes]:
+        """SHA-256 of each block (17.4)."""
+        starts = range(0, self.size, MIB)
+        return [hashlib.sha256(self.read(start, min(MIB, self.size - start))).digest() for start in starts]
+
+
+def folder_md5(members: list[Member], digests: Iterator[bytes]) -> bytes:
+    """MD5 of a folder; digests: those of its files, in order (17.1)."""
+    nothing = hashlib.md5(b"", usedforsecurity=False).digest()
+    all_of_them = b"".join(nothing if member.flags & DIRECTORY else next(digests) for member in members)
+    return hashlib.md5(all_of_them, usedforsecurity=False).digest()
 
 
 class Upload:
-    """The file that is being sent. acked begins with what the server has already."""
+    """What is being sent. acked begins with what the server has already. due: when the next chunk may go (17.8)."""
 
-    def __init__(self, file: BinaryIO, transfer_id: int, limit: int, present: list[tuple[int, int]]) -> None:
-        self.file, self.transfer_id, self.limit, self.next = file, transfer_id, limit, 0
+    def __init__(self, source: Source, transfer_id: int, limit: int, present: list[tuple[int, int]]) -> None:
+        self.source, self.transfer_id, self.limit, self.next = source, transfer_id, limit, 0
+        self.rate, self.due = 0, 0.0
         self.acked = Ranges()
         for start, stop in present:
             self.acked.add(start, stop)
 
-    def next_chunk(self) -> Content | None:
+    def next_chunk(self, now: float) -> Content | None:
         """The next bytes that were never sent, below the limit, without those that are there."""
         stop = self.limit
         for left, right in self.acked.runs:
@@ -203,10 +285,21 @@ class Upload:
                 stop = min(stop, left)
                 break
         start, stop = self.next, min(stop, self.next + CHUNK)
-        if start >= stop:
+        if start >= stop or now < self.due:
             return None
         self.next = stop
+        self.due = max(self.due, now - 0.1) + (stop - start) / self.rate if self.rate else 0.0
         return Content(DATA, start, stop - start)
+
+    def take_back(self, ranges: list[tuple[int, int]]) -> None:
+        """The server does not hold these bytes after all (17.6)."""
+        for start, stop in ranges:
+            self.acked.remove(start, stop)
+            self.next = min(self.next, start)
+
+    def is_sent(self) -> bool:
+        """Every byte is acknowledged."""
+        return self.source.size == 0 or self.acked.covers(0, self.source.size)
 
 
 class Link:
@@ -277,11 +370,12 @@ class Link:
                 self.transmit(Content(PING), now)
             for overdue in sender.on_time(now):
                 self.transmit(overdue, now)
-            while sender.has_room() and (content := self._next_content()) is not None:
+            while sender.has_room() and (content := self._next_content(now)) is not None:
                 self.transmit(content, now)
-            self._drain(max(0.0, min(sender.deadline(), now + 1.0) - now))
+            paced = self.upload.due if self.upload is not None and self.upload.due > now else now + 1.0
+            self._drain(max(0.0, min(sender.deadline(), paced, now + 1.0) - now))
 
-    def _next_content(self) -> Content | None:
+    def _next_content(self, now: float) -> Content | None:
         sender, upload = self.sender, self.upload
         while sender.again:
             content = sender.again.popleft()
@@ -290,17 +384,17 @@ class Link:
             if upload and not upload.acked.covers(content.offset, content.offset + content.length):
                 return content
         # Lost bytes go first and ten packets are in flight, so the channel window (10.2) is never reached.
-        return sender.next_fragment() or (upload.next_chunk() if upload is not None else None)
+        return sender.next_fragment() or (upload.next_chunk(now) if upload is not None else None)
 
     def transmit(self, content: Content, now: float) -> None:
         """A packet that must be acknowledged."""
         if content.kind == DATA:
             if (upload := self.upload) is None:
                 return
-            upload.file.seek(content.offset)
-            body, clear = upload.file.read(content.length), pack(">IQ", upload.transfer_id, content.offset)
+            body = upload.source.read(content.offset, content.length)
+            clear = pack(">IQ", upload.transfer_id, content.offset)
         elif content.kind == MSG:
-            body, clear = content.data, pack(">BQ", 0, content.offset)
+            body, clear = content.data, pack(">BQ", content.channel, content.offset)
         else:
             body, clear = bytes(24), b""
         self.sender.in_flight[self.send_packet(content.kind, clear, body)] = (now, content)
@@ -392,7 +486,7 @@ class Sender:
         self.number, self.largest_acked, self.backoff, self.newest = 0, -1, 0, 0.0
         self.in_flight: dict[int, tuple[float, Content]] = {}
         self.again: deque[Content] = deque()
-        self.channel, self.offset = bytearray(), 0  # bytes that were never sent, and where they stand
+        self.channels, self.offsets = (bytearray(), bytearray()), [0, 0]  # bytes that were never sent, where they stand
         self.smoothed, self.variation, self.latest = 0.1, 0.05, 0.0
 
     def take_number(self) -> int:
@@ -403,12 +497,12 @@ class Sender:
         return len(self.in_flight) < (1 if self.backoff else WINDOW)
 
     def next_fragment(self) -> Content | None:
-        data = bytes(self.channel[:FRAGMENT])
-        if not data:
-            return None
-        del self.channel[:FRAGMENT]
-        self.offset += len(data)
-        return Content(MSG, self.offset - len(data), len(data), data)
+        for number, channel in enumerate(self.channels):
+            if data := bytes(channel[:FRAGMENT]):
+                del channel[:FRAGMENT]
+                self.offsets[number] += len(data)
+                return Content(MSG, self.offsets[number] - len(data), len(data), data, number)
+        return None
 
     def on_ack(self, ack: bytes) -> list[Content]:
         """What is newly acknowledged; what is lost goes to `again`."""
@@ -433,6 +527,13 @@ class Sender:
         self.variation += (abs(self.smoothed - adjusted) - self.variation) / 4
         self.smoothed += (adjusted - self.smoothed) / 8
         self.latest = latest
+
+    def forget(self, ranges: list[tuple[int, int]]) -> None:
+        """Packets with these file bytes that are on their way say nothing of them any more (17.6)."""
+        for number, (_, content) in list(self.in_flight.items()):
+            stop = content.offset + content.length
+            if content.kind == DATA and any(left < stop and content.offset < right for left, right in ranges):
+                self.again.append(self.in_flight.pop(number)[1])
 
     def deadline(self) -> float:
         """When the peer has been silent for too long."""
@@ -532,9 +633,9 @@ def read_message(kind: int, fields: Fields) -> tuple[int, str, str, str]:
     """A LINE, PRIVATE or SHARED as sequence, place, sender and text (16.1)."""
     sequence, _ = fields.number(8), fields.number(8)
     if kind == SHARED:
-        fields.take(16 + 8 + 16)
-        room, owner, name = fields.text(1), fields.text(1), fields.text(2)
-        return sequence, room, owner, f"file {name}"
+        fields.take(16 + 8 + 16 + 4 + 4 + 4)
+        flags, _, room, owner, to = fields.number(1), fields.text(1), fields.text(1), fields.text(1), fields.text(1)
+        return sequence, room or f"to {to}", owner, f"{'folder' if flags & FOLDER else 'file'} {fields.text(2)}"
     first, second, said = fields.text(1), fields.text(1), fields.text(2)
     return (sequence, first, second, said) if kind == LINE else (sequence, f"to {second}", first, said)
 
@@ -563,6 +664,112 @@ class Home:
         return None if self.folder is None else self.folder / (name if name == "identity" else f"{name} {self.server}")
 
 
+def safe_name(display: str) -> str:
+    """A name for our disk, of one path component."""
+    return re.sub(r"[^\w .()+-]", "_", display).lstrip(". ").rstrip(". ")[:80] or "file"
+
+
+def read_index(answers: list[tuple[int, Fields]], size: int) -> list[Member]:
+    """The members of a folder, checked (17.1)."""
+    members, seen = [], {""}
+    for number, fields in enumerate(fields for kind, fields in answers if kind == MEMBER):
+        _, place, length, modified = fields.number(4), fields.number(4), fields.number(8), fields.number(8)
+        md5, flags, path = fields.take(16), fields.number(1), fields.text(2)
+        is_legal = not {"", ".", ".."} & set(path.split("/")) and "\0" not in path and len(path.encode()) <= MAX_PATH
+        has_folder = path.rpartition("/")[0] in seen
+        if place != number or not is_legal or not has_folder or path in seen or number >= MAX_MEMBERS:
+            raise FailedError(f"the index of the folder is wrong at member {number}")
+        seen.add(path)
+        members.append(Member(path, length, modified, flags, md5))
+    if sum(member.size for member in members) != size:
+        raise FailedError("the sizes of the folder do not add up")
+    return members
+
+
+class Download:
+    """What is being received: its bytes in a part file, and beside it which of them are durable (17.5)."""
+
+    def __init__(
+        self, part: Path, transfer_id: int, file_id: bytes, number: int, present: list[tuple[int, int]]
+    ) -> None:
+        self.part, self.transfer_id, self.file_id, self.number = part, transfer_id, file_id, number
+        self.file = part.open("r+b" if present else "w+b")
+        self.received, self.unsaved = Ranges(), 0
+        for start, stop in present:
+            self.received.add(start, stop)
+
+    def __enter__(self) -> Download:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    @staticmethod
+    def _notes(part: Path) -> Path:
+        return part.with_name(part.name + ".have")
+
+    @classmethod
+    def remembered(cls, part: Path, number: int) -> tuple[bytes, list[tuple[int, int]]]:
+        """The file id and the ranges of an earlier try; zero bytes and nothing when there was none."""
+        notes = cls._notes(part).read_bytes() if cls._notes(part).exists() and part.exists() else b""
+        if len(notes) < 20 or int.from_bytes(notes[16:20], "big") != number:
+            return bytes(16), []
+        return notes[:16], [RANGE.unpack_from(notes, at) for at in range(20, len(notes), 16)]
+
+    def take(self, offset: int, chunk: bytes) -> None:
+        self.file.seek(offset)
+        self.file.write(chunk)
+        self.received.add(offset, offset + len(chunk))
+        self.unsaved += len(chunk)
+        if self.unsaved >= SYNC_INTERVAL:
+            self.save()
+
+    def save(self) -> None:
+        """First the bytes, then that they are there."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.unsaved = 0
+        ranges = b"".join(RANGE.pack(*run) for run in self.received.runs)
+        new = self._notes(self.part).with_suffix(".new")
+        new.write_bytes(self.file_id + self.number.to_bytes(4, "big") + ranges)
+        new.replace(self._notes(self.part))
+
+    def finish(self, wanted: Path, members: list[Member] | None, md5: bytes, root: bytes) -> Path:
+        """Compare MD5 and block root, then give the file or folder its name."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        source = Source(self.part)
+        of_blocks = hashlib.sha256(source.size.to_bytes(8, "big") + b"".join(source.block_hashes())).digest()
+        whole = wanted if members is None else self._unpack(wanted, members)
+        digests = b"".join(member.md5 for member in members or ())
+        found = source.md5() if members is None else hashlib.md5(digests, usedforsecurity=False).digest()
+        if found != md5 or (any(root) and of_blocks != root):
+            raise FailedError("the MD5 or block root of what came is not that of the offer")
+        if members is None:
+            self.part.replace(whole)
+        else:
+            self.part.unlink()
+        self._notes(self.part).unlink(missing_ok=True)
+        return whole
+
+    def _unpack(self, root: Path, members: list[Member]) -> Path:
+        """A tree out of the row of bytes (17.1); each member's MD5 is compared."""
+        root.mkdir()
+        self.file.seek(0)
+        for member in members:
+            path = root.joinpath(*(safe_name(part) for part in member.path.split("/")))
+            data = self.file.read(member.size)
+            if hashlib.md5(data, usedforsecurity=False).digest() != member.md5:
+                raise FailedError(f"{member.path} is damaged")
+            if member.flags & DIRECTORY:
+                path.mkdir()
+                continue
+            path.write_bytes(data)
+            path.chmod(0o755 if member.flags & EXECUTABLE else 0o644)
+            os.utime(path, ns=(member.modified * 1_000, member.modified * 1_000))
+        return root
+
+
 class Client:
     """Joins, talks, moves files. A verb returns when the server has answered; FailedError when it refused."""
 
@@ -571,7 +778,8 @@ class Client:
         self.answers: dict[int, list[tuple[int, Fields]]] = defaultdict(list)
         self.said: list[tuple[str, str, str]] = []  # place, sender, text
         self.newest, self.has_joined = int.from_bytes(home.load("seen"), "big"), False
-        self.download: tuple[int, BinaryIO, Ranges] | None = None
+        self.download: Download | None = None
+        self.stop_after = 0  # bytes of a transfer; 0: all
         link.on_record, link.on_data = self._on_record, self._on_data
 
     def _on_record(self, kind: int, request_id: int, body: bytes) -> None:
@@ -582,8 +790,12 @@ class Client:
             self._on_message(*read_message(kind, fields))
         elif kind == QUEUED:
             print("waiting, place", fields.number(4))
-        elif kind == CREDIT and self.link.upload and fields.number(4) == self.link.upload.transfer_id:
-            self.link.upload.limit = max(self.link.upload.limit, fields.number(8))
+        elif kind in (CREDIT, MISSING, PACE, WANT_BLOCKS):
+            if self.link.upload is not None and fields.number(4) == self.link.upload.transfer_id:
+                self._on_upload(self.link.upload, kind, fields)
+        elif kind == STATE and request_id == 0:
+            _, state, nick = fields.take(16 + 8), fields.number(1), fields.text(1)
+            print("state", state, nick, fields.text(2))
         elif kind == CANCEL:
             fields.take(4)
             raise FailedError(f"transfer cancelled ({fields.number(2)}): {fields.text(2)}")
@@ -611,22 +823,42 @@ class Client:
         self.home.save("seen", sequence.to_bytes(8, "big"))
         self._write(SEEN, 0, pack(">Q", sequence))
 
-    def _on_data(self, transfer_id: int, offset: int, chunk: bytes) -> None:
-        if self.download is not None and self.download[0] == transfer_id:
-            self.download[1].seek(offset)
-            self.download[1].write(chunk)
-            self.download[2].add(offset, offset + len(chunk))
+    def _on_upload(self, upload: Upload, kind: int, fields: Fields) -> None:
+        """What the receiver says of it (17.2, 17.6 to 17.8)."""
+        if kind == CREDIT:
+            upload.limit = max(upload.limit, fields.number(8))
+        elif kind == MISSING:
+            ranges = fields.ranges()
+            print("missing", sum(stop - start for start, stop in ranges))
+            upload.take_back(ranges)
+            self.link.sender.forget(ranges)
+        elif kind == PACE:
+            upload.rate = fields.number(8)
+        else:
+            print("blocks are wanted")
+            hashes = upload.source.block_hashes()
+            for first in range(0, len(hashes), HASHES):
+                some = b"".join(hashes[first : first + HASHES])
+                self._write(BLOCKS, 0, pack(">IIH", upload.transfer_id, first, len(some)) + some, channel=1)
 
-    def _write(self, kind: int, request_id: int, body: bytes) -> None:
-        self.link.sender.channel += pack(">IBI", len(body), kind, request_id) + body
+    def _on_data(self, transfer_id: int, offset: int, chunk: bytes) -> None:
+        if self.download is not None and self.download.transfer_id == transfer_id:
+            self.download.take(offset, chunk)
+            if 0 < self.stop_after <= self.download.received.total():
+                self.download.save()
+                raise FailedError("stopped, as was asked for")
+
+    def _write(self, kind: int, request_id: int, body: bytes, channel: int = 0) -> None:
+        self.link.sender.channels[channel].extend(pack(">IBI", len(body), kind, request_id) + body)
 
     def ask(self, kind: int, body: bytes, last: tuple[int, ...]) -> list[tuple[int, Fields]]:
         """Send a request; its answers up to one of the kinds in last."""
         self.last_request += 1
         request_id, answers = self.last_request, self.answers[self.last_request]
         self._write(kind, request_id, body)
-        self.link.pump(lambda: bool(answers) and answers[-1][0] in (*last, REFUSED, UNSUPPORTED))
-        kind, fields = answers[-1]
+        ends = (*last, REFUSED, UNSUPPORTED)
+        self.link.pump(lambda: any(kind in ends for kind, _ in answers))  # MEMBERs may be before or behind (17.3)
+        kind, fields = next(answer for answer in answers if answer[0] in ends)
         if kind == REFUSED:
             raise RefusedError(fields.number(2), fields.text(2))
         if kind == UNSUPPORTED:
@@ -688,60 +920,95 @@ class Client:
             raise FailedError("the answer is not complete")
         return [read_message(*record) for record in found]
 
-    def put(self, path: Path) -> tuple[str, str]:
-        """Name and MD5 of the stored file."""
-        upload_id = os.urandom(16)
-        with path.open("rb") as file:
-            md5, size = hashlib.file_digest(file, "md5").digest(), file.tell()
-            opening = upload_id + pack(">Q", size) + text(path.name, 2) + text("", 1)
-            opened = self.ask(OPEN, opening, (OPENED, COMMITTED))[-1][1]
-            upload = self.link.upload = Upload(file, opened.number(4), opened.number(8), opened.ranges())
-            self.link.pump(lambda: size == 0 or upload.acked.covers(0, size))
-            committed = self.ask(COMMIT, upload_id + md5, (COMMITTED,))[-1][1]
-            self.link.upload = None
-        committed.take(32)
-        stored, _ = committed.take(16), committed.take(8)
-        if stored != md5:
+    def put(self, path: Path, room: str, to: str) -> tuple[str, str]:
+        """Name and MD5 of the stored file or folder; goes on where an earlier try ended (17.2, 17.5)."""
+        source = Source(path)
+        key = f"upload {hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+        upload_id = self.home.load(key) or os.urandom(16)
+        self.home.save(key, upload_id)
+        members = source.members or []
+        opening = upload_id + pack(">QQIB", source.size, source.modified, len(members), source.flags)
+        opening += text(source.name, 2) + text(room, 1) + text(to, 1)
+        kind, fields = self._last(self.ask(OPEN, opening, (OPENED, COMMITTED)), (OPENED, COMMITTED))
+        if kind == OPENED:
+            fields = self._send(source, upload_id, fields)
+        self.home.save(key, b"")
+        _, md5, _ = fields.take(16 + 16), fields.take(16), fields.take(8)
+        return fields.text(2), md5.hex()
+
+    def _send(self, source: Source, upload_id: bytes, opened: Fields) -> Fields:
+        """From OPENED to COMMITTED."""
+        transfer_id, limit, flags, present = opened.number(4), opened.number(8), opened.number(1), opened.ranges()
+        upload = self.link.upload = Upload(source, transfer_id, limit, present)
+        if upload.acked.runs:
+            print("goes on,", upload.acked.total(), "bytes are there")
+        for number, member in enumerate(() if flags & INDEXED else source.members or ()):
+            body = pack(">IIQQ16sB", transfer_id, number, member.size, member.modified, member.md5, member.flags)
+            self._write(MEMBER, 0, body + text(member.path, 2), channel=1)
+        self.link.pump(lambda: upload.is_sent() or 0 < self.stop_after <= upload.acked.total())
+        if not upload.is_sent():
+            raise FailedError("stopped, as was asked for")
+        md5 = source.md5()
+        _, committed = self._last(self.ask(COMMIT, upload_id + md5, (COMMITTED,)), (COMMITTED,))
+        self.link.upload = None
+        if committed.body[32:48] != md5:
             raise FailedError("the server stored something else")
-        return committed.text(2), stored.hex()
+        return committed
+
+    def _last(self, answers: list[tuple[int, Fields]], kinds: tuple[int, ...]) -> tuple[int, Fields]:
+        return next(answer for answer in answers if answer[0] in kinds)
 
     def files(self) -> list[tuple[str, int, str]]:
-        """Name, size and MD5 of all files, oldest first."""
+        """Name, size and MD5 of all files that are stored, oldest first (17.12)."""
         found = []
-        *files, (_, finished) = self.ask(LIST_FILES, b"", (FINISHED,))
+        *files, (_, finished) = self.ask(LIST_FILES, text("", 1), (FINISHED,))
         for _, fields in files:
-            _, size, md5, _, _ = fields.take(16), fields.number(8), fields.take(16), fields.take(8), fields.text(1)
-            found.append((fields.text(2), size, md5.hex()))
-        if finished.number(4) != len(found):
+            _, size, md5, _ = fields.take(16), fields.number(8), fields.take(16), fields.take(8 * 3 + 4 * 6 + 1)
+            state, _ = fields.number(1), [fields.text(1) for _ in range(4)]
+            found += [(fields.text(2), size, md5.hex())] if state else []
+        if finished.number(4) != len(files):
             raise FailedError("the list is not complete")
         return found
 
-    def get(self, name: str, folder: Path) -> tuple[Path, str]:
-        """Path and MD5 of the file as it is on our disk."""
-        offer = self.ask(FETCH, bytes(16) + text(name, 2) + pack(">H", 0), (OFFER,))[-1][1]
-        transfer_id, _, size, md5 = offer.number(4), offer.take(16), offer.number(8), offer.take(16)
-        safe = re.sub(r"[^\w .()+-]", "_", offer.text(2)).lstrip(". ") or "file"
-        part, whole = folder / f"{safe}.part", folder / safe
-        with part.open("w+b") as file:
-            received = Ranges()
-            self.download = (transfer_id, file, received)
+    def get(self, name: str, number: int, folder: Path) -> tuple[Path, str]:
+        """Path and MD5 of the file or folder as it is on our disk (17.3); goes on where an earlier try ended (17.5)."""
+        part = folder / f"{safe_name(name)}.part"
+        file_id, present = Download.remembered(part, number)
+        if present:
+            print("goes on,", sum(stop - start for start, stop in present), "bytes are here")
+        try:
+            answers = self._fetch(file_id, number, name, present)
+        except RefusedError as refusal:
+            if refusal.code != UNKNOWN_FILE or not any(file_id):
+                raise
+            file_id, present = bytes(16), []  # deleted meanwhile: what we have is of no use
+            answers = self._fetch(file_id, number, name, present)
+        offer = self._last(answers, (OFFER,))[1]
+        transfer_id, file_id, size, md5 = offer.number(4), offer.take(16), offer.number(8), offer.take(16)
+        root, _, count, flags = offer.take(32), offer.take(8), offer.number(4), offer.number(1)
+        _, display = offer.text(1), offer.text(2)
+        self.link.pump(lambda: sum(kind == MEMBER for kind, _ in answers) == count)
+        members = read_index(answers, size) if flags & FOLDER else None
+        with Download(part, transfer_id, file_id, number, present) as download:
+            self.download = download
             if size:
                 self._write(CREDIT, 0, pack(">IQ", transfer_id, size))
-            self.link.pump(lambda: size == 0 or received.covers(0, size))
+            self.link.pump(lambda: size == 0 or download.received.covers(0, size))
             self.download = None
-            file.flush()
-            os.fsync(file.fileno())
-            file.seek(0)
-            if hashlib.file_digest(file, "md5").digest() != md5:
-                raise FailedError("the MD5 of what came is not that of the offer")
-        part.replace(whole)
+            whole = download.finish(folder / safe_name(display), members, md5, root)
         self._write(RECEIVED, 0, pack(">I", transfer_id) + md5)
         return whole, md5.hex()
+
+    def _fetch(
+        self, file_id: bytes, number: int, name: str, present: list[tuple[int, int]]
+    ) -> list[tuple[int, Fields]]:
+        ranges = pack(">H", len(present)) + b"".join(RANGE.pack(*run) for run in present)
+        return self.ask(FETCH, file_id + pack(">IB", number, 0) + text(name, 2) + ranges, (OFFER,))
 
     def flush(self) -> None:
         """Wait until the server has all that was said."""
         sender = self.link.sender
-        self.link.pump(lambda: not (sender.channel or sender.again or sender.in_flight))
+        self.link.pump(lambda: not (any(sender.channels) or sender.again or sender.in_flight))
 
 
 def known_identity(home: Home) -> Ed25519PrivateKey:
@@ -770,8 +1037,11 @@ def main() -> int:
     parser.add_argument("--room", default="lobby")
     parser.add_argument("--say")
     parser.add_argument("--tell", nargs=2, metavar=("NICK", "TEXT"))
-    parser.add_argument("--put", type=Path)
+    parser.add_argument("--put", type=Path, help="a file or folder, for the room or --for somebody")
+    parser.add_argument("--for", dest="recipient", default="", metavar="NICK")
     parser.add_argument("--get")
+    parser.add_argument("--member", type=int, default=WHOLE, metavar="N", help="of the folder that --get names")
+    parser.add_argument("--stop-after", type=int, default=0, metavar="BYTES", help="give up when so many have arrived")
     parser.add_argument("--to", type=Path, default=Path())
     parser.add_argument("--hear", type=int, default=0, metavar="N", help="stay until so many messages have come")
     parser.add_argument("--history", type=int, metavar="N")
@@ -810,12 +1080,13 @@ def talk(client: Client, identity: Ed25519PrivateKey, options: argparse.Namespac
         client.say(nick, options.room, options.say)
     if options.tell is not None:
         print("told", options.tell[0], "who is not here" if client.tell(*options.tell) else "who is here")
+    client.stop_after = options.stop_after
     if options.put is not None:
-        print("put", *client.put(options.put))
+        print("put", *client.put(options.put, options.room, options.recipient))
         for listed in client.files():
             print("file", *listed)
     if options.get is not None:
-        print("got", *client.get(options.get, options.to))
+        print("got", *client.get(options.get, options.member, options.to))
     client.link.pump(lambda: len(client.said) >= options.hear)
     if options.history is not None:
         for sequence, place, sender, words in client.history(options.history):

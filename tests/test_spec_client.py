@@ -68,13 +68,15 @@ async def printed_line(process: asyncio.subprocess.Process, start: str) -> str:
 
 
 @asynccontextmanager
-async def served(folder: Path, config: Config, seed: int = 1) -> AsyncIterator[tuple[Server, Relay, int]]:
-    """A server on real disks, a relay before it that loses packets, and the relay's port."""
-    (folder / "server").mkdir(mode=0o700)
+async def served(
+    folder: Path, config: Config, seed: int = 1, port: int = 0
+) -> AsyncIterator[tuple[Server, Relay, int]]:
+    """A server on real disks, a relay before it that loses packets, and the relay's port; port: which one, 0 any."""
+    (folder / "server").mkdir(mode=0o700, exist_ok=port > 0)
     server = await serve(LOCALHOST, 0, data=folder / "server", config=config)
     relay = Relay(LOSSY, seed=seed)
     try:
-        _, port = await relay.start((LOCALHOST, 0), server.address)
+        _, port = await relay.start((LOCALHOST, port), server.address)
         yield server, relay, port
     finally:
         relay.close()
@@ -169,6 +171,148 @@ async def test_an_empty_file_needs_no_data_in_either_direction(tmp_path: Path) -
     code, printed, _ = await run_against(tmp_path, Config(), 1, *options)
     assert code == 0, printed
     assert (tmp_path / "back" / "empty").read_bytes() == b""
+
+
+TREE = {
+    "empty": None,
+    "bin": None,
+    "bin/run": b"#!run\n",
+    "notes 1.txt": b"n" * 70_000,
+    "nothing.txt": b"",
+    "ü.txt": b"u",
+}
+
+
+def make_tree(folder: Path) -> Path:
+    """TREE on a disk; None stands for a folder."""
+    folder.mkdir()
+    for name, data in TREE.items():
+        if data is None:
+            (folder / name).mkdir()
+        else:
+            (folder / name).write_bytes(data)
+            (folder / name).chmod(0o755 if name == "bin/run" else 0o644)
+            os.utime(folder / name, ns=(10**18, 10**18))
+    return folder
+
+
+def tree_of(folder: Path) -> dict[str, bytes | None]:
+    """What is in a folder, in the same terms."""
+    return {
+        each.relative_to(folder).as_posix(): None if each.is_dir() else each.read_bytes() for each in folder.rglob("*")
+    }
+
+
+async def test_a_folder_goes_up_and_comes_down_as_the_same_tree(tmp_path: Path) -> None:
+    album = make_tree(tmp_path / "album")
+    (tmp_path / "back").mkdir()
+    options = ["--nick", "zoe", "--put", str(album), "--get", "album", "--to", str(tmp_path / "back")]
+    code, printed, _ = await run_against(tmp_path, Config(), 5, *options)
+    assert code == 0, printed
+    assert "[lobby] zoe: 'folder album'" in printed
+    back = tmp_path / "back" / "album"
+    assert tree_of(back) == TREE
+    assert (back / "bin" / "run").stat().st_mode & 0o100
+    assert not (back / "ü.txt").stat().st_mode & 0o100
+    assert (back / "ü.txt").stat().st_mtime_ns == 10**18
+
+
+async def test_one_member_of_a_folder_comes_alone(tmp_path: Path) -> None:
+    album = make_tree(tmp_path / "album")
+    (tmp_path / "back").mkdir()
+    number = sorted(TREE).index("notes 1.txt")
+    fetching = ["--nick", "zoe", "--get", "album", "--to", str(tmp_path / "back"), "--member"]
+    async with served(tmp_path, Config()) as (_, _, port):
+        assert (await run_client(port, "--nick", "zoe", "--put", str(album)))[0] == 0
+        code, printed = await run_client(port, *fetching, str(number))
+        assert code == 0, printed
+        assert {each.name for each in (tmp_path / "back").iterdir()} == {"notes 1.txt"}
+        assert (tmp_path / "back" / "notes 1.txt").read_bytes() == TREE["notes 1.txt"]
+        code, printed = await run_client(port, *fetching, str(len(TREE)))
+        assert (code, "refused (64)" in printed) == (1, True), printed
+
+
+async def test_transfers_that_were_cut_off_go_on_where_they_were(tmp_path: Path) -> None:
+    data = Random("resume").randbytes(4 * SIZE)
+    (tmp_path / "big.bin").write_bytes(data)
+    (tmp_path / "back").mkdir()
+    putting = ["--nick", "zoe", "--home", str(tmp_path / "zoe"), "--put", str(tmp_path / "big.bin")]
+    getting = ["--nick", "zoe", "--home", str(tmp_path / "zoe"), "--get", "big.bin", "--to", str(tmp_path / "back")]
+    async with served(tmp_path, Config()) as (_, _, port):
+        for options in (putting, getting):
+            code, printed = await run_client(port, *options, "--stop-after", str(2 * SIZE))
+            assert (code, "stopped, as was asked for" in printed) == (1, True), printed
+            code, printed = await run_client(port, *options)
+            assert code == 0, printed
+            (known,) = re.findall(r"^goes on, (\d+) bytes", printed, re.MULTILINE)
+            assert 2 * SIZE <= int(known) < len(data)
+    assert (tmp_path / "back" / "big.bin").read_bytes() == data
+
+
+async def test_what_differs_at_the_server_is_sent_again_block_by_block(tmp_path: Path) -> None:
+    """The file changes behind the client's back, so that what the server has of it is not what is meant."""
+    block = 1024 * 1024
+    data = bytearray(Random("repair").randbytes(block + 4 * SIZE))
+    path = tmp_path / "changing.bin"
+    path.write_bytes(data)
+    (tmp_path / "back").mkdir()
+    zoe = ["--nick", "zoe", "--home", str(tmp_path / "zoe")]
+    async with served(tmp_path, Config()) as (_, _, port):
+        code, printed = await run_client(port, *zoe, "--put", str(path), "--stop-after", str(block + 2 * SIZE))
+        assert code == 1, printed
+        data[1_000] ^= 1
+        path.write_bytes(data)
+        code, printed = await run_client(port, *zoe, "--put", str(path))
+        assert code == 0, printed
+        assert "blocks are wanted" in printed
+        assert re.findall(r"^missing (\d+)$", printed, re.MULTILINE) == [str(block)]
+        code, printed = await run_client(port, *zoe, "--get", "changing.bin", "--to", str(tmp_path / "back"))
+        assert code == 0, printed
+    assert (tmp_path / "back" / "changing.bin").read_bytes() == data
+
+
+async def test_what_a_disk_damaged_between_two_runs_of_the_server_is_asked_for_again(tmp_path: Path) -> None:
+    block = 1024 * 1024
+    data = Random("damage").randbytes(block + 4 * SIZE)
+    path = tmp_path / "big.bin"
+    path.write_bytes(data)
+    (tmp_path / "back").mkdir()
+    zoe = ["--nick", "zoe", "--home", str(tmp_path / "zoe")]
+    async with served(tmp_path, Config()) as (_, _, port):
+        code, printed = await run_client(port, *zoe, "--put", str(path), "--stop-after", str(block + 2 * SIZE))
+        assert code == 1, printed
+    (part,) = [each for each in (tmp_path / "server").rglob("*") if each.is_file() and data[:500] in each.read_bytes()]
+    with part.open("r+b") as file:
+        file.seek(1_000)
+        file.write(bytes([data[1_000] ^ 1]))
+    async with served(tmp_path, Config(), port=port) as (_, _, port):
+        code, printed = await run_client(port, *zoe, "--put", str(path))
+        assert code == 0, printed
+        assert re.findall(r"^missing (\d+)$", printed, re.MULTILINE) == [str(block)]
+        assert "blocks are wanted" not in printed
+        code, printed = await run_client(port, *zoe, "--get", "big.bin", "--to", str(tmp_path / "back"))
+        assert code == 0, printed
+    assert (tmp_path / "back" / "big.bin").read_bytes() == data
+
+
+async def test_a_file_for_one_person_is_there_for_that_person_alone(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("psst")
+    for name in ("bob", "eve"):
+        (tmp_path / name).mkdir()
+    async with served(tmp_path, Config()) as (_, _, port):
+        bob = await start_client(port, "--nick", "bob", "--home", str(tmp_path / "bob home"), "--hear", "1")
+        await printed_line(bob, "joined as bob")
+        code, printed = await run_client(port, "--nick", "zoe", "--put", str(tmp_path / "secret.txt"), "--for", "bob")
+        assert code == 0, printed
+        code, printed = await end_of(bob)
+        assert (code, "[to bob] zoe: 'file secret.txt'" in printed) == (0, True), printed
+        fetching = ["--get", "secret.txt", "--to"]
+        code, printed = await run_client(port, "--nick", "eve", *fetching, str(tmp_path / "eve"))
+        assert (code, "refused (64)" in printed) == (1, True), printed
+        home = ["--home", str(tmp_path / "bob home")]
+        code, printed = await run_client(port, "--nick", "bob", *home, *fetching, str(tmp_path / "bob"))
+        assert code == 0, printed
+    assert (tmp_path / "bob" / "secret.txt").read_text() == "psst"
 
 
 async def test_a_server_in_the_other_mode_refuses_by_version(tmp_path: Path) -> None:

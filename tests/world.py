@@ -54,6 +54,6 @@ class WindowWatch:
             self._seen[connection] = (in_flight, extras)
 
 
-def seeds(count: int, first: int = 0) -> range:
+def seeds(count: float, first: int = 0) -> range:
     """So many seeds, or as many as the environment asks for."""
     return range(first, first + max(1, int(count * SEEDS)))

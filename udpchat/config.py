@@ -68,17 +68,32 @@ MAX_SERVER_WINDOW: Final = 64 * MIB  # of all connections of a server
 CHANNEL_WINDOW: Final = 1 * MIB  # bytes of a message channel beyond the last in-order one
 CHANNEL_COUNT: Final = 2
 MAX_RECORD: Final = 1 * MIB  # bytes of a record body
-TRANSFER_CREDIT: Final = 16 * MIB  # bytes of a transfer beyond the last durable one
+TRANSFER_CREDIT: Final = 8 * MIB  # bytes of a transfer beyond the last durable one: what may travel twice at most
 MAX_TRANSFER_RUNS: Final = 16_384  # separate runs of a received file: more than the packets of one credit can leave
 SYNC_INTERVAL: Final = 4 * MIB  # bytes of a transfer between two calls of fdatasync
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+BLOCK_SIZE: Final = 1 * MIB  # bytes of a block, each with a SHA-256 of its own
+CHECK_SLICE: Final = 16 * MIB  # bytes read back at once, to check or to hash them beside a transfer
+MAX_REPAIRS: Final = 3  # rounds of sending damaged blocks again
+MAX_FOLDER_MEMBERS: Final = 100_000  # files and folders in one folder that is sent
+MAX_MEMBER_PATH: Final = 1_024  # bytes of a path inside a folder in UTF-8
+MAX_INDEX_PATHS: Final = 8 * MIB  # bytes of all paths of a folder: 84 for each of as many as there may be
+MEMBER_MEMORY: Final = 512  # bytes of memory that a member takes beside its path while its folder arrives (measured)
+MAX_OWNER_INDEXES: Final = 128 * MIB  # memory of the indexes of all folders that arrive from one user: two large ones
+MAX_SERVER_INDEXES: Final = 512 * MIB  # the same of all users of a server
+MEMBERS_AT_ONCE: Final = 256  # members that storage is handed together: one transaction
+PARALLEL_TRANSFERS: Final = 4  # of a client at once in each direction; others wait
+EXPIRY_INTERVAL: Final = 60 * SECOND  # between two looks at what has expired
 
 # -- storage -----------------------------------------------------------------------------------------------------------
 
 MAX_STORED_FILES: Final = 100_000  # in the list of a server
 MAX_OPEN_PARTS: Final = 512  # unfinished files that are being written at once: one descriptor each
 MAX_PARTS_PER_OWNER: Final = 64  # unfinished files of one user, open or not
-MAX_PART_RUNS: Final = 16_384  # runs of an unfinished file; 16 MiB of credit in packets of 1,200 B make 7,300 at worst
-PART_LIFETIME: Final = 7 * 24 * 3600 * SECOND  # an unfinished file that nobody touched is removed at the next start
+MAX_PART_RUNS: Final = 16_384  # runs of an unfinished file; 8 MiB of credit in packets of 1,200 B make 3,650 at worst
+PART_LIFETIME: Final = 7 * 24 * 3600 * SECOND  # an unfinished file that nobody touched for so long is removed
 MAX_CATCH_UP: Final = 1 * MIB  # bytes read back and hashed in one write, when a hole was filled
 MIN_FREE_SPACE: Final = 64 * MIB  # bytes of the disk that uploads leave to the database
 
@@ -89,6 +104,7 @@ MAX_TEXT: Final = 4 * KIB  # bytes of a chat line in UTF-8
 MAX_FILE_NAME: Final = 200  # bytes of a display name in UTF-8
 MAX_FILE_SIZE: Final = 2**53 - 1  # bytes
 LOBBY: Final = "lobby"  # the room everybody is in
+PRIVATE_NAME: Final = "(private)"  # what the people at a server are told in place of the name of a private file
 MAX_ROOM: Final = 32  # characters of a room's name
 MAX_TOPIC: Final = 200  # characters
 MAX_PASSWORD: Final = 1_024  # bytes in UTF-8, checked before anything is hashed
@@ -146,6 +162,10 @@ class Config:
     max_transfers: int = 16  # at once, of one connection and direction
     transfer_credit: int = TRANSFER_CREDIT
     sync_interval: int = SYNC_INTERVAL
+    file_rate: int = 0  # bytes of files a second that a server takes and gives, all transfers together; 0: any number
+    user_quota: int = 0  # bytes of files that one user may store; 0: any number
+    total_quota: int = 0  # bytes of files that a server stores; 0: as many as the disk takes
+    file_lifetime: int = 0  # us, then stored files are removed; 0: never
     max_lists: int = 16  # answers of many records that one connection waits for
     max_send_queue: int = 4 * MIB  # bytes of a channel that wait for the peer
     max_used_tokens: int = 65_536  # address tokens remembered as used

@@ -71,6 +71,8 @@ class ErrorCode(IntEnum):
     INCOMPLETE = 73  # bytes of the file are missing
     TOO_MANY_TRANSFERS = 74
     TUNING_NOT_ALLOWED = 75  # a scheme, congestion control or window that is not taken, or not now
+    QUOTA_EXCEEDED = 76  # more than a user, or all together, may store
+    DECLINED = 77  # the recipient does not want the file
 
 
 class UdpchatError(Exception):

@@ -221,3 +221,24 @@ def test_a_search_that_rests_has_no_probe_and_one_that_does_not_changes_when_it_
         if size is not None:
             assert path.is_resting(now), "one probe at a time"
             (path.on_probe_acked if size <= carries else path.on_probe_lost)(size)
+
+
+@pytest.mark.parametrize("carries", [BASE, 1_300, CEILING])
+def test_it_rests_when_no_probe_is_to_be_sent_and_asking_changes_nothing(carries: int) -> None:
+    path = PathMtu(BASE, CEILING)
+    for now in range(0, 2 * RAISE_TIMER, RAISE_TIMER // 7):
+        for _ in range(40):
+            before = path.is_resting(now), path.next_timeout()
+            assert before == (path.is_resting(now), path.next_timeout())
+            size = path.next_probe(now)
+            if before[0]:
+                assert size is None
+            if size is None:
+                break
+            assert path.is_resting(now), "one probe at a time"
+            if size <= carries:
+                path.on_probe_acked(size)
+            else:
+                path.on_probe_lost(size)
+        assert path.is_resting(now)
+    assert path.datagram_size >= carries - MIN_STEP

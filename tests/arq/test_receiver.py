@@ -87,6 +87,40 @@ def test_too_many_holes_break_flow_control() -> None:
     assert caught.value.code is ErrorCode.FLOW_CONTROL
 
 
+def test_bytes_that_are_reopened_are_new_once_more() -> None:
+    transfer = ReceiveTransfer(1, 1_000, limit=1_000, present=[(0, 400)])
+    transfer.receive(400, 600)
+    assert transfer.is_complete
+    transfer.reopen([(100, 200), (350, 450)])
+    assert (transfer.is_complete, transfer.received_bytes) == (False, 800)
+    assert transfer.receive(50, 100) == ((100, 150),)
+    assert transfer.receive(150, 300) == ((150, 200), (350, 450))
+    assert transfer.is_complete
+
+
+def test_reopening_leaves_the_limit() -> None:
+    transfer = ReceiveTransfer(1, 1_000, limit=300, present=[(0, 1_000)])
+    transfer.reopen([(200, 400)])
+    assert transfer.receive(200, 100) == ((200, 300),)
+    with pytest.raises(ProtocolViolationError):
+        transfer.receive(300, 100)
+    transfer.raise_limit(400)
+    assert transfer.receive(300, 100) == ((300, 400),)
+
+
+def test_holes_that_we_reopened_are_not_held_against_the_peer() -> None:
+    size = 4 * MAX_TRANSFER_RUNS
+    transfer = ReceiveTransfer(1, size, size, [(0, size)])
+    transfer.reopen([(at, at + 1) for at in range(0, size, 2)])
+    assert transfer.receive(size // 2, 1) == ((size // 2, size // 2 + 1),)
+
+
+@pytest.mark.parametrize("run", [(0, 101), (-1, 5), (6, 5)])
+def test_bytes_that_a_file_does_not_have_are_not_reopened(run: tuple[int, int]) -> None:
+    with pytest.raises(UsageError):
+        ReceiveTransfer(1, 100, 100, [(0, 100)]).reopen([run])
+
+
 def test_misuse_is_refused() -> None:
     with pytest.raises(UsageError):
         ReceiveTransfer(1, -1, 0)

@@ -1,4 +1,4 @@
-"""SendTransfer against a set of offsets, and fairness of TransferScheduler."""
+"""SendTransfer against a set of offsets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from udpchat.arq.sender import SendTransfer, TransferScheduler
-from udpchat.config import MAX_BURST
+from tests.work import calls
+from udpchat.arq.sender import EXACT_RUNS, GRAIN, SendTransfer
+from udpchat.config import MAX_TRANSFER_RUNS
 from udpchat.errors import UsageError
 
 BIG = 10**12
@@ -82,6 +83,127 @@ def test_bytes_that_were_never_sent_are_neither_acknowledged_nor_lost(offset: in
             report(offset, length)
 
 
+# -- bytes that the receiver asks for again ----------------------------------------------------------------------------
+
+
+def sent(size: int = 1_000, limit: int = BIG, present: tuple[tuple[int, int], ...] = ()) -> SendTransfer:
+    """A transfer that has sent all it may, in packet 1, and got it acknowledged."""
+    transfer = SendTransfer(7, size, limit, present)
+    while (run := transfer.next_run(100, 5)) is not None:
+        transfer.on_acked(run[0], run[1], number=1)
+    return transfer
+
+
+def test_bytes_that_are_asked_for_are_sent_again_and_complete_the_file_again() -> None:
+    transfer = sent()
+    assert transfer.is_complete
+    transfer.send_again([(100, 200), (900, 1_000)], number=2)
+    assert (transfer.is_complete, transfer.is_sent, transfer.acked_bytes) == (False, True, 800)
+    assert transfer.next_run(100, 5) == (100, 100, True)
+    assert transfer.next_run(100, 5) == (900, 100, True)
+    assert transfer.next_run(100, 5) is None
+    transfer.on_acked(100, 100, number=2)
+    transfer.on_acked(900, 100, number=3)
+    assert transfer.is_complete
+
+
+def test_a_late_word_about_the_first_packets_does_not_count_for_what_was_asked_for_since() -> None:
+    transfer = SendTransfer(7, 300, BIG)
+    transfer.next_run(100, 3)  # packet 1, which arrives; the question overtakes its ACK
+    transfer.send_again([(100, 200)], number=2)
+    transfer.on_acked(0, 300, number=1)
+    assert transfer.acked_bytes == 200
+    assert transfer.next_run(100, 3) == (100, 100, True)  # packet 2
+    transfer.on_lost(0, 300, number=1)
+    assert not transfer.has_work
+    transfer.on_lost(100, 100, number=2)
+    assert transfer.next_run(100, 3) == (100, 100, True)  # packet 3
+    transfer.on_acked(100, 100, number=3)
+    assert transfer.is_complete
+
+
+def test_bytes_that_were_never_sent_are_asked_for_in_vain_and_go_out_in_their_turn() -> None:
+    transfer = SendTransfer(7, 1_000, BIG)
+    transfer.next_run(100, 3)
+    transfer.send_again([(200, 500), (900, 5_000), (6_000, 7_000)], number=2)
+    assert transfer.next_run(100, 9) == (200, 100, True)
+    assert transfer.next_run(100, 9) == (300, 700, False)
+    assert not transfer.has_work
+
+
+def test_bytes_that_were_present_and_are_not_any_more_are_sent() -> None:
+    transfer = SendTransfer(7, 1_000, BIG, present=[(0, 400), (600, 1_000)])
+    assert transfer.next_run(100, 9) == (400, 200, False)
+    transfer.send_again([(100, 200), (700, 800)], number=2)
+    assert transfer.next_run(100, 9) == (100, 100, True)
+    assert transfer.next_run(100, 9) == (700, 100, True)
+    for offset, length in ((400, 200), (100, 100), (700, 100)):
+        transfer.on_acked(offset, length, number=3)
+    assert transfer.is_complete
+
+
+def test_what_is_asked_for_beyond_the_limit_waits_for_credit() -> None:
+    transfer = SendTransfer(7, 1_000, limit=200, present=[(0, 1_000)])
+    assert (transfer.is_complete, transfer.is_sent) == (True, True)
+    transfer.send_again([(100, 150), (500, 600)], number=1)
+    assert transfer.next_run(100, 9) == (100, 50, True)
+    assert transfer.next_run(100, 9) is None
+    transfer.raise_limit(550)
+    assert transfer.next_run(100, 9) == (500, 50, False)
+    assert transfer.next_run(100, 9) is None
+    transfer.raise_limit(1_000)
+    assert transfer.next_run(100, 9) == (550, 50, False)
+    assert transfer.is_sent
+
+
+def test_more_pieces_than_anybody_has_are_taken_for_the_whole_file() -> None:
+    size = 4 * MAX_TRANSFER_RUNS * GRAIN
+    transfer = SendTransfer(7, size, BIG, present=[(0, size)])
+    for start in range(0, size, size // 8):
+        transfer.send_again([(at, at + 1) for at in range(start, start + size // 8, 2 * GRAIN)], number=start + 2)
+    assert transfer.acked_bytes == 0
+    assert transfer.next_run(size, 1) == (0, size, True)
+
+
+def test_a_few_pieces_are_sent_again_to_the_byte_and_many_in_whole_grains() -> None:
+    size = (2 * EXACT_RUNS + 3) * GRAIN + 5
+    transfer = sent(size)
+    pieces = [(at + 7, at + 8) for at in range(0, 2 * EXACT_RUNS * GRAIN, 2 * GRAIN)]
+    transfer.send_again(pieces[::-1], number=2)
+    assert transfer.acked_bytes == size - EXACT_RUNS
+    transfer.send_again([(size - 1, size)], number=3)
+    assert transfer.acked_bytes == size - EXACT_RUNS - 5
+    transfer.send_again(pieces[::-1], number=4)
+    assert transfer.acked_bytes == size - EXACT_RUNS * GRAIN - 5
+    while (run := transfer.next_run(GRAIN, 1)) is not None:
+        transfer.on_acked(run[0], run[1], number=5)
+    assert transfer.is_complete
+
+
+def test_a_question_of_many_pieces_costs_no_more_after_many_questions() -> None:
+    """Whoever asks for single bytes of a file, each by itself, and then for many at once, stops nobody else."""
+    count, size = 500, 1_000 * GRAIN
+    question = [(start, start + 1) for start in range(0, size, 2 * GRAIN)]
+    fresh, worn = sent(size), sent(size)
+    for number in range(count):
+        worn.send_again([(number * GRAIN * 2 + 50, number * GRAIN * 2 + 51)], number=number + 2)
+    before = calls(lambda: fresh.send_again(question, number=count + 2))
+    assert calls(lambda: worn.send_again(question, number=count + 2)) <= 2 * before
+
+
+@pytest.mark.parametrize("what", ["on_acked", "on_lost"])
+def test_a_late_word_about_bytes_that_were_asked_for_in_crumbs_is_cheap(what: str) -> None:
+    size = 16 * GRAIN
+    transfer = sent(size)
+    for number in range(2, 22):
+        transfer.send_again([(0, size)], number)
+        assert transfer.next_run(size, 1) == (0, size, True)
+    transfer.send_again([(at, at + 1) for at in range(0, size, 8)], number=22)
+    report = getattr(transfer, what)
+    work = calls(lambda: [report(0, size, number) for number in range(2, 22)])
+    assert work <= 20 * 16 * 20, "20 packets, 16 grains"
+
+
 def test_misuse_is_refused() -> None:
     with pytest.raises(UsageError):
         SendTransfer(7, -1, 0)
@@ -96,11 +218,17 @@ class Link:
         self.size, self.limit, self.done = size, limit, present
         self.transfer = SendTransfer(1, size, limit, [(n, n + 1) for n in present])
         self.fresh = set(range(size)) - present  # never sent
-        self.flying: list[range] = []
-        self.forgotten: list[range] = []  # declared lost; may arrive all the same
+        self.ever: set[int] = set()  # sent at least once
+        self.passed: set[int] = set()  # was present and is asked for: its place in the order may have passed
+        self.since = dict.fromkeys(range(size), 0)  # number of the first packet that tells of a byte
+        self.number = 1
+        self.flying: list[tuple[int, range]] = []  # number, bytes
+        self.forgotten: list[tuple[int, range]] = []  # declared lost; may arrive all the same
 
     def send(self, chunk: int, max_chunks: int) -> bool:
-        lost = set(range(self.size)) - self.fresh - self.done - {n for run in self.flying for n in run}
+        lost = (
+            set(range(self.size)) - self.fresh - self.done - {n for packet in self.flying for n in self.told(*packet)}
+        )
         assert self.transfer.has_work == bool(lost or {n for n in self.fresh if n < self.limit})
         run = self.transfer.next_run(chunk, max_chunks)
         if run is None:
@@ -108,26 +236,43 @@ class Link:
         offset, length, again = run
         sent = range(offset, offset + length)
         assert 1 <= length <= chunk * max_chunks
-        assert set(sent) <= (lost if again else self.fresh)
+        assert set(sent) <= (lost | self.passed if again else self.fresh)
         assert again or offset + length <= self.limit
         self.fresh.difference_update(sent)
-        self.flying.append(sent)
+        self.ever.update(sent)
+        self.flying.append((self.number, sent))
+        self.number += 1
         return True
 
-    def acknowledge(self, run: range) -> None:
-        self.transfer.on_acked(run.start, len(run))
-        self.done |= set(run)
+    def told(self, number: int, run: range) -> set[int]:
+        return {n for n in run if self.since[n] <= number}
 
-    def lose(self, run: range) -> None:
-        self.transfer.on_lost(run.start, len(run))
-        self.forgotten.append(run)
+    def acknowledge(self, number: int, run: range) -> None:
+        self.transfer.on_acked(run.start, len(run), number)
+        told = self.told(number, run)
+        self.done |= told
+        self.since.update(dict.fromkeys(told, 0))
+
+    def lose(self, number: int, run: range) -> None:
+        self.transfer.on_lost(run.start, len(run), number)
+        self.forgotten.append((number, run))
+
+    def ask(self, start: int, stop: int) -> None:
+        self.transfer.send_again([(start, stop)], self.number)
+        asked = set(range(start, min(stop, self.size))) - self.fresh
+        self.done -= asked
+        self.fresh |= asked - self.ever
+        self.passed |= asked - self.ever
+        self.since.update(dict.fromkeys(asked & self.ever, self.number))
 
     def raise_limit(self, limit: int) -> None:
         self.transfer.raise_limit(limit)
         self.limit = max(self.limit, limit)
 
 
-STEP = st.tuples(st.sampled_from(["send", "acked", "lost", "late", "limit"]), st.integers(0, 20), st.integers(1, 4))
+STEP = st.tuples(
+    st.sampled_from(["send", "acked", "lost", "late", "limit", "ask"]), st.integers(0, 20), st.integers(1, 4)
+)
 
 
 @settings(max_examples=200)
@@ -141,81 +286,18 @@ def test_every_byte_is_sent_until_it_is_acknowledged_and_no_longer(
             link.send(chunk, chunks)
         elif what == "limit":
             link.raise_limit(7 * which)
+        elif what == "ask":
+            link.ask(5 * which, 5 * which + 3 * chunks)
         elif what == "late" and link.forgotten:
-            link.acknowledge(link.forgotten[which % len(link.forgotten)])
+            link.acknowledge(*link.forgotten[which % len(link.forgotten)])
         elif what == "acked" and link.flying:
-            link.acknowledge(link.flying.pop(which % len(link.flying)))
+            link.acknowledge(*link.flying.pop(which % len(link.flying)))
         elif what == "lost" and link.flying:
-            link.lose(link.flying.pop(which % len(link.flying)))
+            link.lose(*link.flying.pop(which % len(link.flying)))
         assert link.transfer.acked_bytes == len(link.done)
     link.raise_limit(size)
     while link.send(chunk, 4):
         pass
-    for run in link.flying:
-        link.acknowledge(run)
+    for number, run in link.flying:
+        link.acknowledge(number, run)
     assert link.transfer.is_complete
-
-
-# -- several transfers -------------------------------------------------------------------------------------------------
-
-
-def scheduler_of(*transfers: SendTransfer) -> TransferScheduler:
-    scheduler = TransferScheduler()
-    for transfer in transfers:
-        scheduler.add(transfer)
-    return scheduler
-
-
-@pytest.mark.parametrize("chunk", [100, 1_148, 1_420])
-@pytest.mark.parametrize("max_chunks", [1, 7, 45])
-def test_transfers_share_by_bytes(chunk: int, max_chunks: int) -> None:
-    transfers = [SendTransfer(number, BIG, BIG) for number in range(4)]
-    scheduler, sent = scheduler_of(*transfers), [0] * 4
-    while sum(sent) < 100 * MAX_BURST:
-        run = scheduler.next_run(chunk, max_chunks)
-        assert run is not None
-        transfer, offset, length, _ = run
-        sent[transfer.transfer_id] += length
-        if transfer.transfer_id == 1:  # loses much, in small pieces: its runs are short
-            for lost in range(offset, offset + length, 3 * chunk):
-                transfer.on_lost(lost, min(chunk, offset + length - lost))
-    mean = sum(sent) / 4
-    assert all(0.7 * mean <= share <= 1.3 * mean for share in sent)
-
-
-def test_who_has_nothing_to_send_leaves_the_rest_to_others() -> None:
-    waiting, busy = SendTransfer(1, BIG, 0), SendTransfer(2, BIG, BIG)
-    scheduler = scheduler_of(waiting, busy)
-    for _ in range(10):
-        run = scheduler.next_run(1_000, 60)
-        assert run is not None
-        assert run[0] is busy
-    waiting.raise_limit(BIG)  # has saved nothing up
-    served = [run[0] for _ in range(20) if (run := scheduler.next_run(1_000, 60)) is not None]
-    assert 9 <= served.count(waiting) <= 11
-
-
-def test_a_run_is_told_with_its_transfer() -> None:
-    transfer = SendTransfer(5, 300, BIG)
-    scheduler = scheduler_of(transfer)
-    assert scheduler.has_work
-    assert scheduler.next_run(100, 2) == (transfer, 0, 200, False)
-    transfer.on_lost(0, 100)
-    assert scheduler.next_run(100, 2) == (transfer, 0, 100, True)
-    assert scheduler.next_run(100, 2) == (transfer, 200, 100, False)
-    assert scheduler.next_run(100, 2) is None
-    assert not scheduler.has_work
-
-
-def test_transfers_come_and_go_by_id() -> None:
-    first, second = SendTransfer(1, 10, 10), SendTransfer(2, 10, 10)
-    scheduler = scheduler_of(first, second)
-    assert (scheduler.find(2), scheduler.find(3), list(scheduler), len(scheduler)) == (second, None, [first, second], 2)
-    with pytest.raises(UsageError):
-        scheduler.add(SendTransfer(1, 10, 10))
-    scheduler.remove(1)
-    scheduler.remove(1)
-    assert (scheduler.find(1), list(scheduler)) == (None, [second])
-    assert scheduler.next_run(100, 1) == (second, 0, 10, False)
-    assert scheduler.next_run(100, 1) is None
-    assert TransferScheduler().next_run(100, 1) is None

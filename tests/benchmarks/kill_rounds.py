@@ -1,4 +1,4 @@
-"""Kills either end of an upload at every named point: `python -m tests.benchmarks.kill_rounds --rounds 200 --seed 1`.
+"""Kills either end of a transfer at every named point: `python -m tests.benchmarks.kill_rounds --rounds 200 --seed 1`.
 
 Prints a line for each round that fails, with its seed, and a summary by victim and point. The exit code is 0 when
 every round ends with one whole, listed file. Figure: docs/testing.md.
@@ -30,6 +30,11 @@ async def _rounds(first: int, count: int, jobs: int, folder: Path | None) -> lis
     return await asyncio.gather(*(one(seed) for seed in range(first, first + count)))
 
 
+def _case(outcome: Outcome) -> tuple[str, str, str]:
+    plan = outcome.plan
+    return "upload" if plan.is_upload else "download", plan.victim, ", ".join(plan.points)
+
+
 def main() -> int:
     """Run the rounds that the command line asks for; the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -41,10 +46,11 @@ def main() -> int:
     started = time.monotonic()
     outcomes = asyncio.run(_rounds(options.seed, options.rounds, options.jobs, options.folder))
     seconds = time.monotonic() - started
-    tried = Counter((outcome.plan.victim, outcome.plan.point) for outcome in outcomes)
-    killed = Counter((outcome.plan.victim, outcome.plan.point) for outcome in outcomes if outcome.was_killed)
-    for victim, point in sorted(tried):
-        print(f"{victim:7} {point:13} {killed[victim, point]:4} killed of {tried[victim, point]}")
+    tried = Counter(_case(outcome) for outcome in outcomes)
+    killed = Counter(_case(outcome) for outcome in outcomes if outcome.was_killed)
+    for case in sorted(tried):
+        way, victim, point = case
+        print(f"{way:8} {victim:7} {point:19} {killed[case]:4} killed of {tried[case]}")
     failed = [outcome.plan.seed for outcome in outcomes if outcome.problems]
     print(f"{len(outcomes)} rounds, {sum(killed.values())} kills, {len(failed)} failed, {seconds:.0f} s")
     if failed:

@@ -25,8 +25,8 @@ from udpchat.wire.codec import (
     encode_handshake,
     encode_params,
 )
-from udpchat.wire.numbers import Flag, PacketType
-from udpchat.wire.records import Record, encode_record
+from udpchat.wire.numbers import FileFlag, Flag, PacketType
+from udpchat.wire.records import Offer, Open, Record, encode_record
 
 CLIENT: Address = ("10.0.0.2", 40_000)
 SERVER: Address = ("10.0.0.1", 27_272)
@@ -127,3 +127,14 @@ class Script:
             for us, source, destination, data, comment, interface, _, outbound, _ in self.packets:
                 writer.write(us, source, destination, data, comment=comment, interface=interface, outbound=outbound)
         return Readable(read_capture(path))
+
+
+def opening(upload_id: bytes, size: int, name: str, *, members: int = 0) -> Open:
+    """OPEN of a file, or of a folder with so many members, for the lobby."""
+    return Open(upload_id, size, 0, members, int(FileFlag.FOLDER) if members else 0, name)
+
+
+def offer(transfer_id: int, size: int, md5: bytes, name: str, *, members: int = 0) -> Offer:
+    """OFFER of a file, or of a folder with so many members."""
+    flags = int(FileFlag.FOLDER) if members else 0
+    return Offer(transfer_id, bytes(16), size, md5, bytes(32), 0, members, flags, "", name)

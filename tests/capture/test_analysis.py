@@ -4,13 +4,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.capture.scripted import CHUNK, CLIENT, ID, SERVER, Script, plain
+from tests.capture.scripted import CHUNK, CLIENT, ID, SERVER, Script, offer, opening, plain
 from udpchat.capture.analysis import MAX_ATTEMPTS, MAX_CONNECTIONS, Analysis
 from udpchat.capture.flow import MAX_STREAMS, read_list
 from udpchat.capture.streams import MAX_OUTSTANDING, MAX_OVERLAP, Outstanding, Sent
 from udpchat.wire.codec import Data, Hello, encode_associated, encode_handshake
 from udpchat.wire.numbers import Flag, PacketType
-from udpchat.wire.records import Offer, Open, Opened
+from udpchat.wire.records import Opened
 
 SIZE = CHUNK + 24 + 12 + 16  # bytes of a made-up DATA datagram
 
@@ -135,9 +135,9 @@ def test_a_handshake_belongs_to_the_connection_it_made() -> None:
 
 
 def test_records_name_the_transfers_of_a_plaintext_connection() -> None:
-    script = Script().record(0, Open(bytes(16), 5_000, "a.txt"), from_server=False, request_id=7)
-    script.record(0, Opened(1, 5_000, ((0, 1_000),)), from_server=True, request_id=7)
-    script.record(1, Offer(9, bytes(16), 4, b"5" * 16, "b.txt"), from_server=True)
+    script = Script().record(0, opening(bytes(16), 5_000, "a.txt"), from_server=False, request_id=7)
+    script.record(0, Opened(1, 5_000, 0, ((0, 1_000),)), from_server=True, request_id=7)
+    script.record(1, offer(9, 4, b"5" * 16, "b.txt"), from_server=True)
     transfers = script.data(1, 0).connection().conversation.transfers
     assert (transfers[1].name, transfers[1].size, transfers[1].present) == ("a.txt", 5_000, ((0, 1_000),))
     assert (transfers[9].name, transfers[9].from_server, transfers[9].md5_sent) == ("b.txt", True, b"5" * 16)

@@ -7,20 +7,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.capture.scripted import CHUNK, ID, Script, plain
+from tests.capture.scripted import CHUNK, ID, Script, offer, opening, plain
 from tests.capture.simulated import CLEAN, DAMAGING, LOSSY, simulated
 from udpchat.capture.extract import Extracted, Reading, extract_files
 from udpchat.capture.keyring import read_keylog
-from udpchat.capture.records import PATIENCE, ChannelReader, Conversation, runs_text
 from udpchat.capture.tolerant import Readable
 from udpchat.capture.transfers import MAX_OFFSET, MAX_PARTS, Part, Transfers
 from udpchat.errors import CaptureError, StorageError
+from udpchat.files.members import WHOLE, folder_md5
 from udpchat.lab.experiment import Direction
 from udpchat.sim.link import LinkSpec
 from udpchat.store.names import export_name, numbered
 from udpchat.wire.codec import Data, Message
-from udpchat.wire.numbers import PacketType
-from udpchat.wire.records import Commit, Committed, Offer, Open, Opened, Said, encode_record
+from udpchat.wire.numbers import MemberFlag, PacketType
+from udpchat.wire.records import Commit, Committed, Fetch, Member, Opened, encode_record
 
 UPLOAD = b"upload identity!"
 
@@ -34,8 +34,8 @@ def extract(
 
 def upload(chunks: list[int], size: int, name: str = "a.txt", md5: bytes | None = None) -> Script:
     """An upload of which these chunks were captured."""
-    script = Script().record(0, Open(UPLOAD, size, name), from_server=False, request_id=1)
-    script.record(0, Opened(1, size, ()), from_server=True, request_id=1)
+    script = Script().record(0, opening(UPLOAD, size, name), from_server=False, request_id=1)
+    script.record(0, Opened(1, size, 0, ()), from_server=True, request_id=1)
     for number, chunk in enumerate(chunks, 1):
         script.data(number, chunk)
     if md5 is not None:
@@ -90,8 +90,8 @@ def test_a_partial_file_has_zeros_in_its_holes(tmp_path: Path) -> None:
 
 
 def test_bytes_that_the_receiver_had_before_are_told(tmp_path: Path) -> None:
-    script = Script().record(0, Open(UPLOAD, 2 * CHUNK, "a"), from_server=False, request_id=1)
-    script.record(0, Opened(1, 2 * CHUNK, ((0, CHUNK),)), from_server=True, request_id=1).data(1, 1)
+    script = Script().record(0, opening(UPLOAD, 2 * CHUNK, "a"), from_server=False, request_id=1)
+    script.record(0, Opened(1, 2 * CHUNK, 0, ((0, CHUNK),)), from_server=True, request_id=1).data(1, 1)
     (file,) = extract(script.save(tmp_path / "c.pcapng"), tmp_path)[0]
     assert (file.found.present, file.found.missing) == (((0, CHUNK),), ((0, CHUNK),))
 
@@ -144,9 +144,9 @@ def test_an_upload_that_goes_on_in_another_connection_is_one_file(tmp_path: Path
     transfers = Transfers(tmp_path)
     for place, connection_id in enumerate((b"connect1", b"connect2")):
         present = ((0, CHUNK),) if place else ()
-        opening = encode_record(Open(UPLOAD, 2 * CHUNK, "a.txt"), 1)
-        transfers.on_message(connection_id, False, 0, 0, opening)
-        transfers.on_message(connection_id, True, 0, 0, encode_record(Opened(4, CHUNK, present), 1))
+        asked = encode_record(opening(UPLOAD, 2 * CHUNK, "a.txt"), 1)
+        transfers.on_message(connection_id, False, 0, 0, asked)
+        transfers.on_message(connection_id, True, 0, 0, encode_record(Opened(4, CHUNK, 0, present), 1))
         transfers.on_chunk(connection_id, False, 4, place * CHUNK, bytes(CHUNK))
     (found,) = transfers.recovered()
     assert found.is_complete
@@ -154,10 +154,130 @@ def test_an_upload_that_goes_on_in_another_connection_is_one_file(tmp_path: Path
 
 def test_an_upload_and_a_download_with_one_transfer_id_are_two_files(tmp_path: Path) -> None:
     transfers = Transfers(tmp_path)
-    transfers.on_message(ID, True, 0, 0, encode_record(Offer(4, bytes(16), 3, bytes(16), "down")))
+    transfers.on_message(ID, True, 0, 0, encode_record(offer(4, 3, bytes(16), "down")))
     transfers.on_chunk(ID, True, 4, 0, b"abc")
     transfers.on_chunk(ID, False, 4, 0, b"xyz")
     assert [(found.name, found.from_server) for found in transfers.recovered()] == [("down", True), ("", False)]
+
+
+def test_a_download_that_goes_on_in_another_connection_is_one_file(tmp_path: Path) -> None:
+    transfers = Transfers(tmp_path)
+    for place, connection_id in enumerate((b"connect1", b"connect2")):
+        asked = Fetch(bytes(16), WHOLE, 0, "", ((0, CHUNK),) if place else ())
+        transfers.on_message(connection_id, False, 0, 0, encode_record(asked, 1))
+        transfers.on_message(connection_id, True, 0, 0, encode_record(offer(4, 2 * CHUNK, bytes(16), "a.txt"), 1))
+        transfers.on_chunk(connection_id, True, 4, place * CHUNK, bytes(CHUNK))
+    (found,) = transfers.recovered()
+    assert found.is_complete
+
+
+def test_two_downloads_of_one_file_are_two_files(tmp_path: Path) -> None:
+    transfers = Transfers(tmp_path)
+    for connection_id in (b"connect1", b"connect2"):
+        transfers.on_message(connection_id, False, 0, 0, encode_record(Fetch(bytes(16), WHOLE, 0, "", ()), 1))
+        transfers.on_message(connection_id, True, 0, 0, encode_record(offer(4, 3, bytes(16), "a.txt"), 1))
+        transfers.on_chunk(connection_id, True, 4, 0, b"abc")
+    assert [found.seen for found in transfers.recovered()] == [3, 3]
+
+
+# -- folders -----------------------------------------------------------------------------------------------------------
+
+TREE = {"empty": None, "bin": None, "bin/run": b"#!run", "notes.txt": b"n" * 700, "nothing.txt": b""}
+TREE_SIZE = sum(len(data or b"") for data in TREE.values())
+TREE_MD5 = folder_md5(hashlib.md5(data or b"", usedforsecurity=False).digest() for data in TREE.values())
+
+
+def members(paths: dict[str, bytes | None], transfer_id: int = 1) -> list[Member]:
+    """The index of a folder; None stands for a folder inside it."""
+    return [
+        Member(transfer_id, number, len(data or b""), 0, bytes(16), flags_of(path, data), path)
+        for number, (path, data) in enumerate(paths.items())
+    ]
+
+
+def flags_of(path: str, data: bytes | None) -> int:
+    return int(MemberFlag.DIRECTORY if data is None else MemberFlag.EXECUTABLE if path == "bin/run" else 0)
+
+
+def folder_upload(paths: dict[str, bytes | None], md5: bytes, *, leave_out: int | None = None) -> Script:
+    """An upload of a folder, all of it captured but one line of its index."""
+    script = Script().record(
+        0, opening(UPLOAD, TREE_SIZE, "album", members=len(paths)), from_server=False, request_id=1
+    )
+    script.record(0, Opened(1, TREE_SIZE, 0, ()), from_server=True, request_id=1)
+    for member in members(paths):
+        if member.number != leave_out:
+            script.record(1 + member.number, member, from_server=False)
+    data = b"".join(data or b"" for data in paths.values())
+    script.put(plain(PacketType.DATA, 50, Data(1, 0), data, from_server=False))
+    script.record(60, Commit(UPLOAD, md5), from_server=False, request_id=2)
+    return script.record(1, Committed(UPLOAD, bytes(16), md5, 0, "album"), from_server=True, request_id=2)
+
+
+def tree_of(folder: Path) -> dict[str, bytes | None]:
+    """What is in a folder; None stands for a folder inside it."""
+    return {
+        each.relative_to(folder).as_posix(): None if each.is_dir() else each.read_bytes() for each in folder.rglob("*")
+    }
+
+
+def test_a_folder_is_recovered_as_the_tree_that_was_sent(tmp_path: Path) -> None:
+    (file,) = extract(folder_upload(TREE, TREE_MD5).save(tmp_path / "c.pcapng"), tmp_path / "out")[0]
+    assert file.found.is_genuine
+    assert file.path == tmp_path / "out" / "album"
+    assert tree_of(file.path) == TREE
+    assert (file.path / "bin" / "run").stat().st_mode & 0o100
+    assert not (file.path / "notes.txt").stat().st_mode & 0o100
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    readable = folder_upload(TREE, TREE_MD5).save(tmp_path / "c.pcapng")
+    paths = [extract(readable, tmp_path / "out")[0][0].path for _ in range(2)]
+    assert paths == [tmp_path / "out" / "album", tmp_path / "out" / "album (2)"]
+
+
+def test_a_folder_with_another_md5_is_not_written(tmp_path: Path) -> None:
+    (file,) = extract(folder_upload(TREE, bytes(16)).save(tmp_path / "c.pcapng"), tmp_path / "out")[0]
+    assert (file.found.is_complete, file.found.is_genuine, file.path) == (True, False, None)
+
+
+def test_a_folder_without_its_whole_index_is_incomplete_and_one_file_when_parts_are_wanted(tmp_path: Path) -> None:
+    readable = folder_upload(TREE, TREE_MD5, leave_out=2).save(tmp_path / "c.pcapng")
+    (file,) = extract(readable, tmp_path / "out")[0]
+    assert (file.found.is_folder, file.found.is_complete, file.path) == (True, False, None)
+    (file,) = extract(readable, tmp_path / "out", partial=True)[0]
+    assert file.path is not None
+    assert file.path.read_bytes() == b"".join(data or b"" for data in TREE.values())
+
+
+def test_paths_of_members_from_a_capture_stay_inside_the_folder(tmp_path: Path) -> None:
+    hostile: dict[str, bytes | None] = {
+        "../../up": b"1",
+        "/etc/passwd": b"2",
+        "a/../../b": b"3",
+        "..": None,
+        "con": b"4",
+        "x": b"5",
+        "x/below a file": b"6",
+        "X": b"7" * (TREE_SIZE - 6),
+    }
+    md5 = folder_md5(hashlib.md5(data or b"", usedforsecurity=False).digest() for data in hostile.values())
+    (file,) = extract(folder_upload(hostile, md5).save(tmp_path / "c.pcapng"), tmp_path / "out")[0]
+    assert file.path == tmp_path / "out" / "album"
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["album"]
+    written = [data for data in tree_of(file.path).values() if data is not None]
+    assert sorted(written) == sorted(data for data in hostile.values() if data is not None)
+
+
+def test_an_index_that_arrives_before_its_offer_is_used(tmp_path: Path) -> None:
+    transfers = Transfers(tmp_path)
+    index = b"".join(encode_record(member, 1) for member in members({"a": b"one", "b": b"two"}, 4))
+    transfers.on_message(ID, True, 1, 0, index)
+    transfers.on_message(ID, True, 0, 0, encode_record(offer(4, 6, bytes(16), "album", members=2), 1))
+    transfers.on_chunk(ID, True, 4, 0, b"onetwo")
+    (found,) = transfers.recovered()
+    assert found.index is not None
+    assert [member.path for member in found.index] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -213,55 +333,6 @@ def test_a_part_holds_the_bytes_that_came_in_whatever_pieces(pieces: list[tuple[
     assert b"".join(part.pieces()) == expected
 
 
-# -- records -----------------------------------------------------------------------------------------------------------
-
-
-def said(sequence: int) -> bytes:
-    return encode_record(Said(bytes(16), sequence, 0, 0), sequence)
-
-
-def test_a_channel_is_put_in_order_and_repeats_are_passed_over() -> None:
-    reader, one, two, three = ChannelReader(), said(1), said(2), said(3)
-    size = len(one)
-    steps = [(0, one), (2 * size, three), (0, one), (size, two), (size, two)]
-    found = [[request_id for request_id, _ in reader.feed(offset, content)] for offset, content in steps]
-    assert found == [[1], [], [], [2, 3], []]
-    assert reader.gaps == 0
-
-
-def test_a_capture_that_begins_late_goes_on_at_the_next_record() -> None:
-    reader = ChannelReader()
-    assert reader.feed(5_000, b"\xff" * 50) == []
-    assert [request_id for request_id, _ in reader.feed(5_050, said(7))] == [7]
-
-
-def test_a_hole_in_a_channel_is_given_up_after_a_while() -> None:
-    reader, size = ChannelReader(), len(said(0))
-    reader.feed(0, said(0))
-    found = [reader.feed(place * size, said(place)) for place in range(2, PATIENCE + 5)]
-    assert any(found)
-    assert reader.gaps == 1
-
-
-def test_what_is_no_record_is_given_up_and_the_next_one_read() -> None:
-    reader = ChannelReader()
-    reader.feed(0, b"\xff" * 40)
-    assert reader.gaps == 1
-    assert [request_id for request_id, _ in reader.feed(40, said(3))] == [3]
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.booleans(), st.integers(0, 3), st.integers(0, 2**53 - 1), st.binary(max_size=60)), max_size=30
-    )
-)
-def test_no_content_of_channels_raises(messages: list[tuple[bool, int, int, bytes]]) -> None:
-    conversation = Conversation()
-    for from_server, channel, offset, bytes_ in messages:
-        conversation.feed(from_server, channel, offset, bytes_)
-
-
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parts=st.lists(
@@ -278,11 +349,3 @@ def test_a_hostile_capture_is_read_to_its_end(parts: list[tuple[PacketType, int,
         script.put(plain(kind, number, clear, body, from_server=bool(offset & 1)), from_server=bool(offset & 1))
     files, _ = extract(script.save(tmp_path / "c.pcapng"), tmp_path / "out")
     assert len(files) >= 1
-
-
-@pytest.mark.parametrize(
-    ("runs", "text"),
-    [(((0, 1_200),), "0-1199"), (tuple((at, at + 1) for at in range(0, 14, 2)), "0-0, 2-2, 4-4, 6-6, 8-8 and 2 more")],
-)
-def test_long_lists_of_ranges_are_cut(runs: tuple[tuple[int, int], ...], text: str) -> None:
-    assert runs_text(runs) == text

@@ -6,14 +6,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.capture.scripted import CHUNK, Script
+from tests.capture.scripted import CHUNK, Script, opening
 from tests.capture.simulated import LOSSY, simulated
 from udpchat.capture.plot import Scale, draw, picture_format
 from udpchat.capture.series import MAX_POINTS, Series, Thinned, choose, read_series
 from udpchat.capture.statistics import analyse, report
 from udpchat.capture.tolerant import Readable
 from udpchat.errors import CaptureError, StorageError, UsageError
-from udpchat.wire.records import Open, Opened
+from udpchat.wire.records import Opened
 
 
 def series(readable: Readable, interface: str | None = None) -> Series:
@@ -111,8 +111,8 @@ def test_a_png_is_1200_pixels_wide(tmp_path: Path) -> None:
 
 def test_a_name_with_markup_and_strange_letters_does_not_stop_the_drawing(tmp_path: Path) -> None:
     name = "$\\frac$ \x1b[31m \u202e 文件 " + "x" * 100
-    script = Script().record(0, Open(bytes(16), CHUNK, name), from_server=False, request_id=1)
-    script.record(0, Opened(1, CHUNK, ()), from_server=True, request_id=1).data(1, 0).ack((0, 2))
+    script = Script().record(0, opening(bytes(16), CHUNK, name), from_server=False, request_id=1)
+    script.record(0, Opened(1, CHUNK, 0, ()), from_server=True, request_id=1).data(1, 0).ack((0, 2))
     assert picture(script.save(tmp_path / "c.pcapng"), tmp_path / "a.svg")
 
 

@@ -198,8 +198,8 @@ RECIPES: Final = (
         has_keylog=True,
     ),
     Recipe(
-        "chat-room-seed7",
-        "--size 1K --text --rate 1M --delay 60ms --clients 3 --chat 3 --loss 5% --seed 7",
+        "chat-room-seed74",
+        "--size 1K --text --rate 1M --delay 60ms --clients 3 --chat 3 --loss 5% --seed 74",
         "Three people in a room, who also send files",
         "Three connections. SAY goes to the server, SAID confirms it, LINE brings it to the others; PRESENCE tells who "
         "came. Chat does not wait behind the files. The last packet of a conversation is sent twice (`sent=copy`).",

@@ -179,7 +179,7 @@ SHOWN: dict[str, Callable[[Seen], bool]] = {
     "stop-and-wait-seed3": lambda seen: most_outstanding(seen) == 1 and seen.words["sent=retransmission"] > 0,
     "plaintext-seed2": lambda seen: not any(each.data[5] & Flag.SEALED for each in seen.sent),
     "sealed-seed2": lambda seen: all(each.data[5] & Flag.SEALED for each in seen.sent),
-    "chat-room-seed7": lambda seen: len(client_ports(seen)) == 3 and seen.words["sent=copy"] > 0,
+    "chat-room-seed74": lambda seen: len(client_ports(seen)) == 3 and seen.words["sent=copy"] > 0,
 }
 
 
@@ -215,7 +215,7 @@ def test_a_key_log_opens_what_was_sealed() -> None:
     records = spoken(seen("sealed-seed2"), keys.open)
     assert records == spoken(seen("plaintext-seed2"))
     assert {"JOIN", "WELCOME", "OPEN", "OPENED", "COMMIT", "COMMITTED"} <= set(records)
-    chat = spoken(seen("chat-room-seed7"), read_keys(FOLDER / "chat-room-seed7.keylog").open)
+    chat = spoken(seen("chat-room-seed74"), read_keys(FOLDER / "chat-room-seed74.keylog").open)
     assert {"SAY", "SAID", "LINE", "PRESENCE"} <= set(chat)
 
 

@@ -28,22 +28,32 @@ from udpchat.config import JOIN_TIMEOUT, MAX_NICK, SECOND, Config
 from udpchat.crypto.identity import Identity
 from udpchat.errors import ErrorCode
 from udpchat.sim.link import LinkSpec
-from udpchat.wire.numbers import AdminAction, Change, UserFlag
+from udpchat.wire.numbers import AdminAction, Change, FileState, UserFlag
 from udpchat.wire.records import (
     Administer,
     Away,
+    Blocks,
     Commit,
     CreateRoom,
+    Credit,
+    DeleteFile,
     EnterRoom,
     Fetch,
     History,
     Join,
     LeaveRoom,
     ListFiles,
+    ListMembers,
     ListRooms,
+    ListStates,
+    Mark,
+    Member,
+    Missing,
     Open,
+    Pace,
     Password,
     Read,
+    Received,
     Record,
     Refused,
     Say,
@@ -51,6 +61,7 @@ from udpchat.wire.records import (
     SetTopic,
     Tell,
     Users,
+    WantBlocks,
 )
 
 ID = bytes(16)
@@ -270,10 +281,21 @@ BEFORE_JOIN: list[Record] = [
     SetTopic("den", "x"),
     Password("old", "new"),
     Administer(AdminAction.KICK, "ben", ""),
-    Open(ID, 10, "a.bin"),
+    Open(ID, 10, 0, 0, 0, "a.bin"),
+    Member(1, 0, 10, 0, ID, 0, "a.bin"),
     Commit(ID, ID),
+    Blocks(1, 0, bytes(32)),
     ListFiles(),
-    Fetch(ID, "a.bin", ()),
+    ListMembers(ID),
+    ListStates(ID),
+    Mark(ID, FileState.OPENED),
+    DeleteFile(ID),
+    Fetch(ID, 0, 0, "a.bin", ()),
+    Credit(1, 10),
+    Missing(1, ((0, 10),)),
+    WantBlocks(1),
+    Pace(1, 10, 1),
+    Received(1, ID),
 ]
 
 

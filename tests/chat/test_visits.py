@@ -131,7 +131,7 @@ def test_a_visitor_who_asks_for_nothing_goes_in_time(after: int, is_over: bool) 
 def test_a_visit_lasts_as_long_as_a_file_of_it_is_on_its_way() -> None:
     world, _ = world_of("anna")
     visitor = come(world, "bot", flags=VISITOR)
-    (opened,) = visitor.ask(Open(bytes(16), 64 * KIB, "file.txt"))
+    (opened,) = visitor.ask(Open(b"x" * 16, 64 * KIB, 0, 0, 0, "file.txt"))
     assert isinstance(opened, Opened)
     rest(world, 2 * VISIT // SECOND)
     assert ends(visitor) is None

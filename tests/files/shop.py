@@ -33,10 +33,10 @@ def connection(end: End) -> Connection:
     return found
 
 
-def upload(world: World, end: End, data: bytes, name: str = "a.bin", upload_id: bytes | None = None) -> int:
+def upload(world: World, end: End, data: bytes, name: str = "a.bin") -> int:
     """Begin an upload; its request id."""
     end.store.local[name] = data
-    return act(world, lambda: client(end).files.put(name, upload_id))
+    return act(world, lambda: client(end).files.put(name))
 
 
 def act(world: World, verb: Callable[[], int]) -> int:

@@ -6,19 +6,22 @@ import hashlib
 
 import pytest
 
-from tests.files.shop import Asker, act, connection, finish, listing, open_shop, put
+from tests.chat.speaker import wait
+from tests.files.shop import act, finish, listing, open_shop, put
+from tests.files.trader import ID, NO_ID, fetch_record, market, md5_of, member_record
 from tests.world import SERVER, client
 from udpchat.chat.events import LineSaid
-from udpchat.config import KIB, MIB, MILLISECOND, SECOND
+from udpchat.config import KIB, MAX_REPAIRS, MIB, MILLISECOND, SECOND
 from udpchat.errors import ErrorCode
+from udpchat.files.blocks import block_root
 from udpchat.files.events import Downloaded, FileDelivered, FileList, TransferFailed
-from udpchat.files.ports import FileEntry, ListFiles
+from udpchat.files.members import MemberInfo
+from udpchat.files.ports import FileEntry
+from udpchat.files.stored_ports import ListFiles
 from udpchat.sim.disk import DiskSpec
 from udpchat.sim.link import LinkSpec
-from udpchat.wire.records import Cancel, Credit, Fetch, Received
-
-NOBODY = bytes(16)
-SLOW = LinkSpec(rate=1_000_000, delay=5 * MILLISECOND)
+from udpchat.wire.numbers import Priority
+from udpchat.wire.records import Blocks, Cancel, Credit, Missing, Pace, Received, WantBlocks
 
 
 @pytest.mark.parametrize("size", [0, 1, 1_148, 1_419, 1_420, 1_421, 200_000])
@@ -28,87 +31,173 @@ def test_files_of_any_size_come_back_as_they_went(size: int) -> None:
     put(world, anna, data)
     event = finish(world, ben, act(world, lambda: client(ben).files.get("a.bin")))
     assert isinstance(event, Downloaded)
-    assert event.md5_offered == event.md5_stored == hashlib.md5(data, usedforsecurity=False).digest()
+    assert event.md5_offered == event.md5_stored == md5_of(data)
     world.network.run_for(SECOND)
     assert [delivered.nick for delivered in world.server.told(FileDelivered)] == ["ben"]
 
 
+# -- FETCH -------------------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("name", ["nothing.bin", "", "../a.bin", "a.bin/", "x" * 10_000])
 def test_an_unknown_file_is_refused(name: str) -> None:
-    world, (anna,) = open_shop("anna")
-    put(world, anna, b"x")
-    event = finish(world, anna, act(world, lambda: client(anna).files.get(name)))
-    assert isinstance(event, TransferFailed)
-    assert event.code == ErrorCode.UNKNOWN_FILE
+    _, (anna,) = market("anna")
+    anna.upload(b"x")
+    assert anna.codes(fetch_record(name)) == [ErrorCode.UNKNOWN_FILE]
 
 
 def test_an_unknown_file_id_is_refused() -> None:
-    world, (anna,) = open_shop("anna")
-    assert Asker(world, anna).send(Fetch(b"\xff" * 16, "", ())) == [ErrorCode.UNKNOWN_FILE]
+    _, (anna,) = market("anna")
+    assert anna.codes(fetch_record("", b"\xff" * 16)) == [ErrorCode.UNKNOWN_FILE]
+
+
+def test_what_is_still_being_received_cannot_be_fetched() -> None:
+    _, (anna, ben) = market("anna", "ben")
+    anna.open(10_000, "late.bin")
+    assert ben.codes(fetch_record("late.bin"), fetch_record("", ID)) == [ErrorCode.INCOMPLETE] * 2
+
+
+def test_the_newest_of_a_name_is_fetched_and_any_by_its_id() -> None:
+    _, (anna, ben) = market("anna", "ben")
+    first, second = anna.upload(b"first"), anna.upload(b"second")
+    assert ben.download("a.bin") == b"first"
+    assert ben.download(second.file_name) == b"second"
+    assert ben.download("", first.file_id) == b"first"
+
+
+def test_what_is_present_is_not_sent_again() -> None:
+    world, (anna, ben) = market("anna", "ben")
+    data = world.random.randbytes(100_000)
+    anna.upload(data)
+    present = ((10_000, 40_000), (50_000, 90_000))
+    offer = ben.fetch("a.bin", present=present)
+    came = ben.take(offer, present=present)
+    assert came == data[:10_000] + bytes(30_000) + data[40_000:50_000] + bytes(40_000) + data[90_000:]
 
 
 @pytest.mark.parametrize("downloads", [15, 16, 17])
 def test_downloads_at_once_are_capped(downloads: int) -> None:
-    world, (anna,) = open_shop("anna")
-    put(world, anna, b"x")
-    asker = Asker(world, anna)
-    refused = [asker.send(Fetch(NOBODY, "a.bin", ())) for _ in range(downloads)]
-    assert refused == [[]] * min(downloads, 16) + [[ErrorCode.TOO_MANY_TRANSFERS]] * (downloads - 16)
+    _, (anna,) = market("anna")
+    anna.upload(b"x")
+    codes = anna.codes(*[fetch_record("a.bin")] * downloads)
+    assert codes == [0] * min(downloads, 16) + [ErrorCode.TOO_MANY_TRANSFERS] * (downloads - 16)
 
 
 def test_a_flood_of_requests_while_the_disk_is_slow_is_capped() -> None:
-    world, (anna,) = open_shop("anna", disk=DiskSpec(delay=200 * MILLISECOND))
-    codes: list[int] = []
-    requests = client(anna).chat.requests
-    for _ in range(100):
-        number = requests.start(lambda _id, code, _text: codes.append(code))
-        world.do(lambda number=number: connection(anna).send_record(Fetch(NOBODY, "a.bin", ()), number))  # type: ignore[misc]
-    world.network.run_for(100 * MILLISECOND)
+    world, (anna,) = market("anna", disk=DiskSpec(delay=200 * MILLISECOND))
+    requests = [anna.send(fetch_record("a.bin")) for _ in range(100)]
+    wait(world, 0.09)
+    codes = [answer.code for request in requests for answer in anna.answers(request)]
     assert codes == [ErrorCode.TOO_MANY_TRANSFERS] * 84
 
 
-def test_records_about_transfers_that_are_not_there_are_ignored() -> None:
-    world, (anna,) = open_shop("anna")
-    asker = Asker(world, anna)
-    for transfer_id in (0, 1, 2**31, 2**31 + 1, 2**32 - 1):
-        for record in (Credit(transfer_id, 2**53 - 1), Received(transfer_id, NOBODY), Cancel(transfer_id, 71, "")):
-            assert asker.send(record) == []
-    assert put(world, anna, b"afterwards all is well").size == 22
+# -- what comes after it -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("by_server", [False, True])
-def test_a_cancelled_download_ends_at_both_ends(by_server: bool) -> None:
-    world, (anna,) = open_shop("anna", link=SLOW)
-    put(world, anna, bytes(1 * MIB))
-    request_id = act(world, lambda: client(anna).files.get("a.bin"))
-    world.network.run_for(300 * MILLISECOND)
-    if by_server:
-        session = next(iter(world.server.core.desk.members))  # type: ignore[union-attr]
-        transfer = 2**31 + 1
-        world.do(lambda: world.server.core.desk.send(session.connection_id, Cancel(transfer, 70, "no")))  # type: ignore[union-attr]
-    else:
-        world.do(lambda: client(anna).files.cancel(request_id))
-    event = finish(world, anna, request_id)
-    assert isinstance(event, TransferFailed)
-    assert event.code == (70 if by_server else ErrorCode.CANCELLED)
-    if not by_server:
-        world.network.run_for(3 * SECOND)  # what the chat has to say about the file is over, too
-        quiet = world.network.link(SERVER, anna.address).counters.received_bytes
-        world.network.run_for(5 * SECOND)
-        assert world.network.link(SERVER, anna.address).counters.received_bytes == quiet
-        event = finish(world, anna, act(world, lambda: client(anna).files.get("a.bin")))
-        assert isinstance(event, Downloaded)
+@pytest.mark.parametrize("transfer_id", [0, 1, 2**31, 2**31 + 1, 2**32 - 1])
+def test_records_about_transfers_that_are_not_there_are_ignored(transfer_id: int) -> None:
+    _, (anna,) = market("anna")
+    records = (
+        Credit(transfer_id, 2**53 - 1),
+        Cancel(transfer_id, 71, ""),
+        Missing(transfer_id, ((0, 2**53 - 1),)),
+        WantBlocks(transfer_id),
+        Blocks(transfer_id, 0, bytes(32)),
+        Pace(transfer_id, 1, Priority.HIGH),
+        member_record(transfer_id, 0, MemberInfo("x", 1)),
+    )
+    for record in records:
+        assert anna.ask(record) == []
+    assert anna.upload(b"afterwards all is well").file_name == "a.bin"
+    # Who has stored a file wants to know that it is written down.
+    assert anna.codes(Received(transfer_id, NO_ID)) == [ErrorCode.UNKNOWN_TRANSFER]
 
 
-def test_a_download_ends_with_words_when_the_connection_is_lost() -> None:
-    world, (anna,) = open_shop("anna", link=SLOW)
-    put(world, anna, bytes(1 * MIB))
-    request_id = act(world, lambda: client(anna).files.get("a.bin"))
-    world.network.run_for(300 * MILLISECOND)
-    world.network.connect(anna.address, SERVER, LinkSpec(delay=1, loss=1.0))
-    event = finish(world, anna, request_id, 70)
-    assert isinstance(event, TransferFailed)
-    assert event.text
+def test_bytes_that_are_missing_after_all_are_sent_again() -> None:
+    world, (anna, ben) = market("anna", "ben")
+    data = world.random.randbytes(200_000)
+    anna.upload(data)
+    offer = ben.fetch("a.bin")
+    assert ben.take(offer) == data
+    damaged = ((1_000, 2_000), (150_000, 200_000))
+    for start, stop in damaged:
+        ben.received[offer.transfer_id][start:stop] = bytes(stop - start)
+    transfer = ben.link.receiver.find(offer.transfer_id)
+    assert transfer is not None
+    transfer.reopen(damaged)
+    ben.ask(Missing(offer.transfer_id, damaged))
+    wait(world, 1)
+    assert ben.received[offer.transfer_id] == data
+
+
+@pytest.mark.parametrize("ranges", [((0, 2**53 - 1),), ((5_000, 5_001),), ((4_999, 9_000),), ()])
+def test_missing_bytes_that_were_never_sent_do_no_harm(ranges: tuple[tuple[int, int], ...]) -> None:
+    world, (anna, ben) = market("anna", "ben")
+    anna.upload(b"x" * 5_000)
+    offer = ben.fetch("a.bin")
+    assert ben.ask(Missing(offer.transfer_id, ranges)) == []  # before a byte was sent
+    assert ben.take(offer) == b"x" * 5_000
+    ben.ask(Missing(offer.transfer_id, ranges))
+    wait(world, 1)
+    assert ben.closed is None
+    assert ben.download("a.bin") == b"x" * 5_000
+
+
+def test_the_hashes_of_all_blocks_come_when_they_are_asked_for() -> None:
+    world, (anna, ben) = market("anna", "ben")
+    data = world.random.randbytes(2 * MIB + 100)
+    anna.upload(data)
+    offer = ben.fetch("a.bin")
+    ben.send(WantBlocks(offer.transfer_id))
+    wait(world, 1)
+    hashes = b"".join(record.hashes for record in ben.told(Blocks))
+    blocks = data[:MIB], data[MIB : 2 * MIB], data[2 * MIB :]
+    assert hashes == b"".join(hashlib.sha256(block).digest() for block in blocks)
+    assert offer.root == block_root(len(data), hashes)
+
+
+def test_a_stored_file_is_read_again_for_as_many_repairs_as_there_may_be_however_often_it_is_fetched() -> None:
+    world, (anna, ben) = market("anna", "ben")
+    for name in ("a.bin", "b.bin"):
+        anna.upload(bytes(100), name)
+    for _ in range(MAX_REPAIRS):
+        offer = ben.fetch("a.bin")
+        for _ in range(20):
+            ben.send(WantBlocks(offer.transfer_id))  # one answer at a time
+        wait(world, 0.5)
+        ben.ask(Cancel(offer.transfer_id, ErrorCode.CANCELLED, ""))
+    assert len(ben.told(Blocks)) == MAX_REPAIRS
+    offer = ben.fetch("a.bin")
+    ben.ask(WantBlocks(offer.transfer_id))
+    assert ben.cancelled(offer.transfer_id) == [ErrorCode.DIGEST_MISMATCH]
+    assert len(ben.told(Blocks)) == MAX_REPAIRS
+    ben.ask(WantBlocks(ben.fetch("b.bin").transfer_id))
+    assert len(ben.told(Blocks)) == MAX_REPAIRS + 1
+
+
+def test_a_cancelled_download_ends_at_both_ends() -> None:
+    world, (anna, ben) = market("anna", "ben")
+    anna.upload(bytes(MIB))
+    offer = ben.fetch("a.bin")
+    ben.expect(offer)
+    ben.send(Credit(offer.transfer_id, MIB))
+    ben.send(Cancel(offer.transfer_id, ErrorCode.CANCELLED, "enough"))
+    wait(world, 1)
+    assert [event.code for event in world.server.told(TransferFailed)] == [ErrorCode.CANCELLED]
+    quiet = world.network.link(SERVER, ben.address).counters.received_bytes
+    wait(world, 5)
+    assert world.network.link(SERVER, ben.address).counters.received_bytes < quiet + 2_000  # the chat goes on
+
+
+def test_a_download_with_another_md5_is_no_delivery() -> None:
+    world, (anna, ben) = market("anna", "ben")
+    anna.upload(b"x" * 100)
+    offer = ben.fetch("a.bin")
+    ben.take(offer)
+    ben.ask(Received(offer.transfer_id, bytes(16)))
+    assert not world.server.told(FileDelivered)
+    assert [event.code for event in world.server.told(TransferFailed)] == [ErrorCode.DIGEST_MISMATCH]
+    assert anna.files()[0].verified == 0
 
 
 @pytest.mark.parametrize("error", [0.1, 0.5, 1.0])
@@ -120,7 +209,7 @@ def test_a_failing_disk_of_the_client_never_gives_a_false_success(error: float) 
         ben.disk.spec = DiskSpec(delay=1_000, error=error)
         event = finish(world, ben, act(world, lambda: client(ben).files.get("a.bin")))  # noqa: B023
         if isinstance(event, Downloaded):
-            assert event.md5_stored == hashlib.md5(data, usedforsecurity=False).digest()
+            assert event.md5_stored == md5_of(data)
         else:
             assert isinstance(event, TransferFailed)
             assert event.code == ErrorCode.STORAGE_FAILED
@@ -136,10 +225,15 @@ def test_a_failing_disk_of_the_server_is_told(error: float) -> None:
         assert isinstance(event, Downloaded) or event.code == ErrorCode.STORAGE_FAILED  # type: ignore[union-attr]
 
 
+# -- the list ----------------------------------------------------------------------------------------------------------
+
+
 def test_a_list_larger_than_the_queue_arrives_whole_and_does_not_delay_chat() -> None:
     world, (anna, ben) = open_shop("anna", "ben", link=LinkSpec(rate=1_250_000, delay=5 * MILLISECOND))
     entries = tuple(
-        FileEntry(number.to_bytes(16, "big"), f"file {number} " + "x" * 150, 1, NOBODY, 1, NOBODY * 2, "anna")
+        FileEntry(
+            number.to_bytes(16, "big"), f"file {number} " + "x" * 150, 1, NO_ID, 1, NO_ID * 2, "anna", room="lobby"
+        )
         for number in range(25_000)
     )
     submit = world.server.store.submit

@@ -3,8 +3,9 @@ from random import Random
 
 import pytest
 
+from udpchat.config import LOBBY
 from udpchat.errors import StorageError
-from udpchat.files.ports import FindFile
+from udpchat.files.stored_ports import FindFile, Viewer
 from udpchat.lab.content import deposit, make_content
 from udpchat.lab.experiment import Experiment
 from udpchat.protocol.ports import perform
@@ -33,7 +34,7 @@ def test_text_can_be_read_and_compressed_and_random_bytes_cannot() -> None:
 def test_a_deposited_file_is_found() -> None:
     store = MemoryStore(clock=lambda: 0, random_bytes=Random(1).randbytes)
     deposit(store, "a", b"12345")
-    entry = perform(store, FindFile(0, bytes(16), "a"))
+    entry = perform(store, FindFile(0, Viewer(1, frozenset({LOBBY})), bytes(16), "a"))
     assert getattr(entry, "size", None) == 5
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from udpchat.files.ports import ListFiles
+from udpchat.files.stored_ports import ListFiles, Viewer
 from udpchat.net import driver as driver_module
 from udpchat.net.driver import BURSTS_IN, BURSTS_OUT, TURN_BYTES, Driver
 from udpchat.net.sockets import DatagramSocket
@@ -16,6 +16,7 @@ from udpchat.protocol.ports import Job, Result, StoreRequest
 
 LOCALHOST = "127.0.0.1"
 GUARD = 10  # seconds
+EVERYTHING = Viewer(1, frozenset())
 
 
 class Script:
@@ -285,7 +286,7 @@ async def test_an_internal_error_stops_everything_once(where: str) -> None:
         case "event":
             rig.core.next_event = bug  # type: ignore[method-assign]
         case _:
-            rig.core.events.append(ListFiles(1))
+            rig.core.events.append(ListFiles(1, EVERYTHING))
     address = rig.driver.sockets[0].address
     rig.driver.act()
     async with asyncio.timeout(GUARD):
@@ -301,7 +302,7 @@ async def test_an_internal_error_stops_everything_once(where: str) -> None:
 async def test_jobs_that_are_on_their_way_are_waited_for_when_it_closes() -> None:
     done: list[str] = []
     rig = Rig(work=lambda: done.append("work"))
-    rig.core.events.extend([ListFiles(1), ListFiles(2)])
+    rig.core.events.extend([ListFiles(1, EVERYTHING), ListFiles(2, EVERYTHING)])
     rig.driver.act()
     await rig.close()
     assert done == ["work", "work"]

@@ -35,11 +35,13 @@ async def test_a_server_that_is_sending_refuses(party: Party) -> None:
     anna = await party.join(server, "anna")
     await anna.put(party.file("a.bin", CONTENT * 10))
     await anna.tune(slow)
-    getting = asyncio.ensure_future(anna.get("a.bin"))
-    await asyncio.sleep(0)
+    getting = asyncio.ensure_future(anna.get("a.bin", rate=len(CONTENT)))
+    while not any(transfer.done for transfer in anna.transfers()):  # noqa: ASYNC110 - progress tells nobody
+        await asyncio.sleep(0)
     with pytest.raises(RefusedError) as caught:
         await anna.tune(Config())
     assert caught.value.code == ErrorCode.TUNING_NOT_ALLOWED
+    anna.set_rate(anna.transfers()[0].transfer.number, 0)
     assert content((await getting).path) == CONTENT * 10
 
 

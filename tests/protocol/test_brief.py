@@ -15,6 +15,7 @@ from udpchat.net.hosts import ServerCore
 from udpchat.protocol.connection import Connection
 from udpchat.protocol.datagrams import Address, Burst
 from udpchat.wire.codec import LoneAck
+from udpchat.wire.numbers import PacketType
 
 STEPS = (100, MILLISECOND, 3 * MILLISECOND, 5 * MILLISECOND, 30 * MILLISECOND, 120 * MILLISECOND)
 ROUNDS = 120
@@ -157,6 +158,55 @@ def test_the_same_ack_twice_counts_once() -> None:
         pair.round(up=lambda datagrams: [each for datagram in datagrams for each in (datagram, datagram)])
     assert far.receiver.drops["duplicate"] > 0
     assert far.is_alive
+
+
+def test_an_ack_that_comes_twice_is_taken_by_one_way_and_dropped_by_the_other() -> None:
+    pair, far = joined(2, Config(), Counting)
+    assert isinstance(far, Counting)
+    for _ in range(20):
+        pair.round()
+    caught: Datagrams = []
+
+    def catch(datagrams: Datagrams) -> Datagrams:
+        caught.extend(datagrams)
+        return []
+
+    announce(pair, "hello")
+    pair.round()
+    pair.round()
+    pair.round(up=catch)
+    counters, drops, taken = far.transmitter.recovery.counters, far.receiver.drops["duplicate"], far.taken
+    pair.server.core.host.receive_burst(one(caught[-1], CLIENT), pair.now)
+    after = counters.acked_bytes, counters.received_acks, far.taken
+    assert far.taken == taken + 1
+    pair.server.core.host.receive_burst(one(caught[-1], CLIENT), pair.now)
+    assert (counters.acked_bytes, counters.received_acks, far.taken) == after
+    assert far.receiver.drops["duplicate"] == drops + 1
+
+
+def test_our_own_ack_that_is_sent_back_to_us_in_plaintext_acknowledges_nothing() -> None:
+    pair, far = joined(4, Config(plaintext=True), Counting)
+    assert isinstance(far, Counting)
+    for _ in range(20):
+        pair.round()
+    caught: Datagrams = []
+
+    def look(datagrams: Datagrams) -> Datagrams:
+        caught.extend(datagram for datagram in datagrams if datagram[3] == PacketType.ACK)
+        return datagrams
+
+    for number in range(10):
+        pair.user.chat.say(f"line {number}")
+        pair.round(down=look)
+    announce(pair, "hello")
+    pair.round(down=lambda _: [])
+    assert caught
+    counters, drops = far.transmitter.recovery.counters, far.receiver.drops["wrong-direction"]
+    before = counters.acked_bytes, counters.received_acks, far.taken
+    for datagram in caught:
+        pair.server.core.host.receive_burst(one(datagram, CLIENT), pair.now)
+    assert (counters.acked_bytes, counters.received_acks, far.taken) == before
+    assert far.receiver.drops["wrong-direction"] == drops + len(caught)
 
 
 def test_an_ack_from_another_address_moves_the_peer_and_is_no_case_for_the_short_way() -> None:

@@ -11,23 +11,31 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.protocol.forge import Forger
 from udpchat.config import MIB, Config
 from udpchat.files.events import FileShared
-from udpchat.wire.numbers import AdminAction, Scope
+from udpchat.wire.numbers import AdminAction, FileFlag, FileState, Scope
 from udpchat.wire.records import (
     Administer,
     Away,
+    Blocks,
     Cancel,
     Commit,
     CreateRoom,
     Credit,
+    DeleteFile,
     EnterRoom,
     Fetch,
     History,
     Join,
     LeaveRoom,
     ListFiles,
+    ListMembers,
     ListRooms,
+    ListStates,
     Login,
+    Mark,
+    Member,
+    Missing,
     Open,
+    Pace,
     Password,
     Read,
     Received,
@@ -38,6 +46,7 @@ from udpchat.wire.records import (
     SetTopic,
     Tell,
     Users,
+    WantBlocks,
 )
 
 CONFIG = Config(plaintext=True, max_transfers=3, max_lists=2)
@@ -74,12 +83,26 @@ TALK: st.SearchStrategy[Record] = st.one_of(
     ),
 )
 ASK: st.SearchStrategy[Record] = st.one_of(
-    st.sampled_from([ListFiles(), ListRooms()]),
+    st.sampled_from([ListFiles(), ListFiles("lobby"), ListFiles("no room"), ListRooms()]),
+    st.builds(ListMembers, IDS),
+    st.builds(ListStates, IDS),
+    st.builds(Mark, IDS, st.sampled_from([*FileState, 99])),
+    st.builds(DeleteFile, IDS),
     st.builds(Users, st.sampled_from([*Scope, 99]), ROOMS),
     st.builds(Register, NICKS, st.just("correct horse")),
     st.builds(Login, NICKS, st.just("correct horse")),
     st.builds(Password, st.just("correct horse"), st.just("")),
     st.builds(Administer, ACTIONS, NICKS, st.just("why not")),
+)
+COUNTS = st.sampled_from([0, 1, 2, 100_001, 2**32 - 1])
+FLAGS = st.integers(0, 255)
+PATHS = st.sampled_from(["a", "a/b", "", "../a", "x" * 2_000, "\0"])
+RUNS: st.SearchStrategy[tuple[tuple[int, int], ...]] = st.sampled_from([(), ((0, 1),), ((0, 2**53 - 1),)])
+ABOUT_TRANSFERS: st.SearchStrategy[Record] = st.one_of(
+    st.builds(WantBlocks, TRANSFERS),
+    st.builds(Blocks, TRANSFERS, COUNTS, st.sampled_from([b"", b"odd", bytes(32), bytes(64)])),
+    st.builds(Missing, TRANSFERS, RUNS),
+    st.builds(Pace, TRANSFERS, st.sampled_from([0, 1, 2**53 - 1]), st.sampled_from([0, 1, 2, 99])),
 )
 EMPTY = hashlib.md5(b"", usedforsecurity=False).digest()
 MD5S = st.sampled_from([bytes(16), EMPTY, hashlib.md5(b"\0", usedforsecurity=False).digest()])
@@ -97,9 +120,9 @@ class IllegalSequences(RuleBasedStateMachine):
         return self.forger.connection.is_alive
 
     @precondition(lambda self: self.is_alive)
-    @rule(upload_id=IDS, size=SIZES)
-    def open(self, upload_id: bytes, size: int) -> None:
-        self.forger.record(Open(upload_id, size, "a.bin"))
+    @rule(upload_id=IDS, size=SIZES, members=COUNTS, flags=FLAGS, room=ROOMS, to=NICKS)
+    def open(self, upload_id: bytes, size: int, members: int, flags: int, room: str, to: str) -> None:
+        self.forger.record(Open(upload_id, size, 0, members, flags, "a.bin", room, to))
 
     @precondition(lambda self: self.is_alive)
     @rule(upload_id=IDS, md5=MD5S)
@@ -117,9 +140,19 @@ class IllegalSequences(RuleBasedStateMachine):
         self.forger.record(Cancel(transfer_id, code, "why not"))
 
     @precondition(lambda self: self.is_alive)
-    @rule(name=st.sampled_from(["a.bin", "b.bin", ""]), runs=st.sampled_from([(), ((0, 1),), ((0, 2**53 - 1),)]))
-    def fetch(self, name: str, runs: tuple[tuple[int, int], ...]) -> None:
-        self.forger.record(Fetch(bytes(16), name, runs))
+    @rule(transfer_id=TRANSFERS, number=COUNTS, size=SIZES, flags=FLAGS, path=PATHS)
+    def member(self, transfer_id: int, number: int, size: int, flags: int, path: str) -> None:
+        self.forger.record(Member(transfer_id, number, size, 0, bytes(16), flags, path))
+
+    @precondition(lambda self: self.is_alive)
+    @rule(file_id=IDS, name=st.sampled_from(["a.bin", "b.bin", ""]), number=COUNTS, flags=FLAGS, runs=RUNS)
+    def fetch(self, file_id: bytes, name: str, number: int, flags: int, runs: tuple[tuple[int, int], ...]) -> None:
+        self.forger.record(Fetch(file_id, number, flags, name, runs))
+
+    @precondition(lambda self: self.is_alive)
+    @rule(record=ABOUT_TRANSFERS)
+    def about_a_transfer(self, record: Record) -> None:
+        self.forger.record(record)
 
     @precondition(lambda self: self.is_alive)
     @rule(transfer_id=TRANSFERS, limit=OFFSETS)
@@ -158,7 +191,7 @@ class IllegalSequences(RuleBasedStateMachine):
     @invariant()
     def what_is_stored_has_its_md5(self) -> None:
         for event in self.forger.victim.told:
-            if isinstance(event, FileShared):
+            if isinstance(event, FileShared) and not event.entry.flags & FileFlag.FOLDER:
                 size = event.entry.size
                 assert event.entry.md5 == hashlib.md5(bytes(size), usedforsecurity=False).digest()
 

@@ -12,7 +12,7 @@ from tests.world import SERVER, client
 from udpchat.chat.events import LineSaid, UserList
 from udpchat.config import INITIAL_RECEIVE_WINDOW, KIB, MIB, MILLISECOND, SECOND, Config
 from udpchat.sim.link import LinkSpec
-from udpchat.store.memory import MemorySource
+from udpchat.store.memory_sources import MemorySource
 from udpchat.wire.codec import Message
 from udpchat.wire.numbers import PacketType, Scope
 from udpchat.wire.records import Users, encode_record

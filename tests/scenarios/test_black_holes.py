@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.files.shop import act, connection, finish, get, listing, open_shop, put, upload
+from tests.files.shop import act, connection, finish, get, is_done, listing, open_shop, put, upload
 from tests.scenarios.runs import CONTROLLERS
 from tests.world import SERVER, client
 from udpchat.chat.events import Disconnected, LineSaid
 from udpchat.config import KIB, MILLISECOND, SECOND, Config
-from udpchat.files.events import Downloaded, TransferFailed, Uploaded
+from udpchat.files.events import Downloaded, Uploaded
 from udpchat.sim.link import LinkSpec
 
 LINK = LinkSpec(rate=1_250_000, delay=10 * MILLISECOND)
@@ -69,21 +69,22 @@ def test_darkness_while_something_else_is_on_its_way(when: str) -> None:
         assert [session.nick for session in world.server.core.desk.members] == ["ben"]  # type: ignore[union-attr]
 
 
-def test_five_minutes_end_the_session_and_the_same_upload_id_goes_on_afterwards() -> None:
+def test_five_minutes_end_the_session_and_the_same_file_goes_on_afterwards() -> None:
     world, _ = open_shop("ben", link=LINK)
-    key, name = bytes(31) + b"k", b"upload id of 16b"
+    key = bytes(31) + b"k"
     anna = world.add_client("anna", identity=key)
     world.join(anna)
-    data = world.random.randbytes(SIZE)
-    request_id = upload(world, anna, data, upload_id=name)
+    request_id = upload(world, anna, world.random.randbytes(SIZE))
     world.run_until(lambda: connection(anna).transmitter.recovery.counters.acked_bytes > SIZE // 2)
     world.network.connect(anna.address, SERVER, LinkSpec(delay=1, loss=1.0))
     world.network.run_for(300 * SECOND)
-    assert isinstance(finish(world, anna, request_id), TransferFailed)
     assert anna.told(Disconnected)
-    again = world.add_client("anna", identity=key)
+    assert not is_done(anna, request_id), "an upload is not given up because the connection is"
+    again = world.add_client("anna", identity=key, store=anna.store)
     world.join(again)
-    assert isinstance(finish(world, again, upload(world, again, data, upload_id=name)), Uploaded)
+    done = finish(world, again, act(world, lambda: client(again).files.put("a.bin")))
+    assert isinstance(done, Uploaded)
+    assert done.resumed > 0.4 * SIZE
     assert connection(again).transmitter.recovery.counters.sent_bytes < 0.6 * SIZE
     assert get(world, again).size == SIZE
 

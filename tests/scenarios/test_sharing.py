@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.files.shop import act, connection, finish, open_shop, put, upload
+from tests.sharers import Sharer, Sharing
 from tests.world import SERVER, End, World, client
 from udpchat.chat.events import LineSaid
 from udpchat.config import KIB, MIB, MILLISECOND, SECOND, Config
@@ -79,3 +80,13 @@ def test_two_clients_share_a_server() -> None:
     ids = [upload(world, end, bytes(500 * KIB), f"{end.address[0]}") for end in (anna, ben)]
     events = [finish(world, end, number) for end, number in zip((anna, ben), ids, strict=True)]
     assert all(isinstance(event, Uploaded) for event in events)
+
+
+@pytest.mark.parametrize("clients", [1, 4])
+def test_four_uploads_get_a_quarter_of_the_line_each(clients: int) -> None:
+    link = LinkSpec(rate=3_125_000, delay=20 * MILLISECOND, loss=0.01)
+    sharing = Sharing(1, link, [Sharer(number % clients) for number in range(4)])
+    sharing.run(8)
+    shares = sharing.shares(5, 8)
+    assert all(0.2 <= share <= 0.3 for share in shares), shares
+    assert sharing.used(5, 8) >= 0.93

@@ -4,7 +4,8 @@ import pytest
 
 from udpchat.chat.ports import AddMessage, ListRooms, ReadMessages, VerifyPassword
 from udpchat.errors import StorageError, UsageError
-from udpchat.files.ports import ListFiles, PartFailed, PartSynced, SyncPart, WritePart
+from udpchat.files.ports import PartFailed, PartSynced, SyncPart, WritePart
+from udpchat.files.stored_ports import ListFiles, Viewer
 from udpchat.protocol.ports import Job, Lane, Result, StoreRequest
 from udpchat.sim.disk import DelayedStore, DiskSpec
 from udpchat.sim.network import Network
@@ -71,7 +72,7 @@ def test_writes_are_done_at_once_and_in_silence() -> None:
 
 def test_what_the_store_calls_quick_is_answered_at_once() -> None:
     bench = Bench(DiskSpec(delay=10_000))
-    bench.submit(ListFiles(5))
+    bench.submit(ListFiles(5, Viewer(1, frozenset())))
     assert bench.answers == [(5, (), 0)]
 
 

@@ -7,25 +7,28 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
+from udpchat.config import LOBBY
 from udpchat.errors import StorageError
 from udpchat.files.ports import (
     CommitPart,
     CreatePart,
     FileEntry,
-    ListFiles,
     PartCreated,
     PartSynced,
     SyncPart,
     WritePart,
 )
+from udpchat.files.stored_ports import ListFiles, Viewer
 from udpchat.protocol.ports import Store, StoreRequest, perform
+from udpchat.store.quotas import Limits
 from udpchat.store.server import ServerStore
-from udpchat.store.uploads import Limits
 
 PART = bytes(range(16))
 ALICE = b"A" * 32
 BOB = b"B" * 32
+ANYBODY = Viewer(99, frozenset())  # somebody who is in no room but the lobby
 
 
 def md5(data: bytes) -> bytes:
@@ -49,9 +52,17 @@ def server_store(folder: Path, *, portable: bool | None = None, limits: Limits |
 
 
 def create_request(
-    size: int, *, part_id: bytes = PART, owner: bytes = ALICE, name: str = "report.pdf", folder: str = ""
+    size: int,
+    *,
+    part_id: bytes = PART,
+    owner: bytes = ALICE,
+    name: str = "report.pdf",
+    folder: str = "",
+    room: str = LOBBY,
+    **more: Any,
 ) -> CreatePart:
-    return CreatePart(1, part_id, owner, "alice", name, size, folder)
+    """more: other fields of CreatePart."""
+    return CreatePart(1, part_id, owner, "alice", name, size, folder, room=room, **more)
 
 
 def create(
@@ -100,7 +111,7 @@ def refusal(store: Store, request: StoreRequest) -> StorageError:
     return answer
 
 
-def files(store: Store) -> tuple[FileEntry, ...]:
-    entries = perform(store, ListFiles(4))
-    assert isinstance(entries, tuple)
+def files(store: Store, viewer: Viewer = ANYBODY, room: str = "") -> tuple[FileEntry, ...]:
+    entries = perform(store, ListFiles(4, viewer, room))
+    assert isinstance(entries, tuple), entries
     return entries

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.store.talk import (
+    FOLDER,
     NOW,
     PICTURE,
     account,
@@ -51,8 +52,26 @@ class MessageContract:
         )
         shared = bob.say("", attachment=PICTURE)
         assert (shared.sequence, shared.attachment) == (newest + 3, PICTURE)
-        assert page(store, alice.person).messages == (line, private, shared)
-        assert find(store, alice.person) == (line, private, shared)
+        sent = alice.say("", to=bob.person, attachment=FOLDER)
+        assert (sent.room, sent.recipient, sent.attachment) == ("", "bob", FOLDER)
+        assert page(store, alice.person).messages == (line, private, shared, sent)
+        assert find(store, alice.person) == (line, private, shared, sent)
+
+    def test_file_for_one_person_is_seen_and_found_by_the_two_alone(self, store: Store) -> None:
+        alice, bob, eve = speakers(store, "alice", "bob", "eve")
+        sent = alice.say("", to=bob.person, attachment=FOLDER)
+        for conditions in ({}, {"words": "fotos"}, {"nick": "bob"}, {"recipient": "bob"}):
+            assert find(store, eve.person, **conditions) == ()
+            assert find(store, alice.person, **conditions) == (sent,)
+        assert find(store, bob.person, words="fotos") == find(store, bob.person, nick="alice") == (sent,)
+        assert page(store, eve.person).messages == ()
+
+    def test_file_of_which_more_is_known_by_now_is_the_same_message(self, store: Store) -> None:
+        (alice,) = speakers(store, "alice")
+        request = alice.request("", attachment=replace(PICTURE, media="", width=0, height=0))
+        first = perform(store, request)
+        assert perform(store, replace(request, attachment=PICTURE)) == Stored(first.message, is_new=False)
+        assert code(store, replace(request, attachment=replace(PICTURE, md5=bytes(16)))) == ErrorCode.MESSAGE_CHANGED
 
     def test_same_message_said_again_is_the_first_one(self, store: Store) -> None:
         alice, bob = speakers(store, "alice", "bob")

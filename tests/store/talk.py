@@ -29,10 +29,12 @@ from udpchat.chat.ports import (
 )
 from udpchat.errors import ErrorCode
 from udpchat.protocol.ports import Store, StoreRequest, perform
+from udpchat.wire.numbers import FileFlag
 
 NOW = 1_700_000_000_000_000  # wall clock [us]
 HOST = "192.0.2.7"
-PICTURE = Attachment(b"f" * 16, "Sommerfest 2026.jpeg", 12_345, b"m" * 16)
+PICTURE = Attachment(b"f" * 16, "Sommerfest 2026.jpeg", 12_345, b"m" * 16, "image/jpeg", 4_000, 3_000)
+FOLDER = Attachment(b"g" * 16, "Fotos", 99, b"n" * 16, members=7, flags=FileFlag.FOLDER | FileFlag.PRIVATE)
 
 
 def key_of(nick: str) -> bytes:

@@ -14,19 +14,22 @@ import pytest
 
 from tests.store.actions import content, files, server_store, upload
 from tests.store.talk import (
+    admit,
+    find,
     guest,
     history,
+    key_of,
     page,
     speaker,
     speakers,
     texts,
 )
-from udpchat.chat.ports import ListBans
+from udpchat.chat.ports import Attachment, ListBans
 from udpchat.errors import StorageError
 from udpchat.protocol.ports import perform
 from udpchat.store import failpoints
 from udpchat.store.chat_schema import CHAT_APPLICATION_ID, CHAT_DATABASE, CHAT_SCHEMA, check_full_text
-from udpchat.store.database import open_database, open_reader
+from udpchat.store.database import open_database, open_reader, transaction
 from udpchat.store.server import ServerStore
 
 # -- killed ------------------------------------------------------------------------------------------------------------
@@ -150,6 +153,32 @@ def test_older_schema_is_migrated_after_a_backup(tmp_path: Path) -> None:
     backup.close()
     with pytest.raises(StorageError, match="newer udpchat"):
         server_store(tmp_path)
+
+
+def test_messages_of_the_first_schema_are_kept_with_their_files(tmp_path: Path) -> None:
+    connection = open_database(tmp_path / CHAT_DATABASE, CHAT_SCHEMA[:1], CHAT_APPLICATION_ID)
+    with transaction(connection):
+        connection.execute("INSERT INTO rooms VALUES (1, 'lobby', 'lobby', '', '', 0, 1)")
+        connection.execute(
+            "INSERT INTO people (person_id, identity, nick, last_seen) VALUES (1, ?, 'alice', 1)", (key_of("alice"),)
+        )
+        connection.execute("INSERT INTO names VALUES (1, 'alice', 'alice')")
+        connection.execute(
+            "INSERT INTO messages VALUES (2, zeroblob(16), 7, 1, 1, 1, 0, NULL, '', ?, 'plan.pdf', 9, ?)",
+            (b"f" * 16, b"m" * 16),
+        )
+        connection.execute(
+            "INSERT INTO messages VALUES (3, ?, 8, 1, 1, 1, 0, NULL, 'hello', NULL, NULL, NULL, NULL)", (b"i" * 16,)
+        )
+        connection.execute("INSERT INTO spans VALUES (0, 7, 8)")
+    connection.close()
+    store = server_store(tmp_path)
+    alice = admit(store, "alice").person
+    file, line = find(store, alice)
+    assert file.attachment == Attachment(b"f" * 16, "plan.pdf", 9, b"m" * 16)
+    assert (line.text, line.attachment) == ("hello", None)
+    store.close()
+    assert (tmp_path / f"{CHAT_DATABASE}.schema-1.backup").exists()
 
 
 def test_folder_from_before_there_was_chat_keeps_its_files(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
@@ -10,36 +11,69 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.actions import commit, content, create, md5, server_store, sync, ticking, write
-from tests.store.contract import FileContract, PartContract
+from tests.store.contract import PartContract
+from tests.store.contract_files import ReadingContract, SightContract, StoredContract
+from tests.store.contract_marks import LimitContract, MakeStore, MarkContract, RemovalContract
 from udpchat.protocol.ports import Store
 from udpchat.store.local import LocalStore
 from udpchat.store.memory import MemoryStore
+from udpchat.store.quotas import Limits
 
 
-def memory_store() -> MemoryStore:
-    return MemoryStore(clock=ticking(), random_bytes=Random(1).randbytes)
+def memory_store(limits: Limits | None = None) -> MemoryStore:
+    return MemoryStore(clock=ticking(), random_bytes=Random(1).randbytes, limits=limits)
 
 
-class TestServerPosix(FileContract):
+def maker(folder: Path, *, portable: bool | None) -> Iterator[MakeStore]:
+    """What makes stores with limits; they are closed in the end."""
+    with ExitStack() as made:
+
+        def make(limits: Limits) -> Store:
+            store = server_store(folder / "limited", portable=portable, limits=limits)
+            made.callback(store.close)
+            return store
+
+        yield make
+
+
+class ServerContract(
+    PartContract, StoredContract, SightContract, ReadingContract, MarkContract, RemovalContract, LimitContract
+):
+    """All that a server's store does with files."""
+
+
+class TestServerPosix(ServerContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
         store = server_store(tmp_path)
         yield store
         store.close()
 
+    @pytest.fixture
+    def make_store(self, tmp_path: Path) -> Iterator[MakeStore]:
+        yield from maker(tmp_path, portable=None)
 
-class TestServerPortable(FileContract):
+
+class TestServerPortable(ServerContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
         store = server_store(tmp_path, portable=True)
         yield store
         store.close()
 
+    @pytest.fixture
+    def make_store(self, tmp_path: Path) -> Iterator[MakeStore]:
+        yield from maker(tmp_path, portable=True)
 
-class TestMemory(FileContract):
+
+class TestMemory(ServerContract):
     @pytest.fixture
     def store(self) -> Store:
         return memory_store()
+
+    @pytest.fixture
+    def make_store(self) -> MakeStore:
+        return memory_store
 
 
 class TestClientPosix(PartContract):

@@ -7,9 +7,11 @@ import pytest
 
 from tests.store.actions import content, files, server_store, upload
 from udpchat.errors import StorageError
-from udpchat.store.database import APPLICATION_ID, SCHEMA, open_database, transaction
+from udpchat.store.database import open_database, transaction
+from udpchat.store.file_schema import APPLICATION_ID, FILE_SCHEMA
 
-NEXT_SCHEMA = (*SCHEMA, "ALTER TABLE files ADD COLUMN note TEXT NOT NULL DEFAULT ''; CREATE TABLE extra (a INTEGER)")
+NOTES = "ALTER TABLE files ADD COLUMN note TEXT NOT NULL DEFAULT ''; CREATE TABLE extra (a INTEGER)"
+NEXT_SCHEMA = (*FILE_SCHEMA, NOTES)
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> object:
@@ -26,7 +28,7 @@ def test_database_is_set_up_so_that_commits_last(tmp_path: Path) -> None:
         "cell_size_check": 1,
         "busy_timeout": 5_000,
         "application_id": APPLICATION_ID,
-        "user_version": len(SCHEMA),
+        "user_version": len(FILE_SCHEMA),
     }
     assert {name: pragma(connection, name) for name in settings} == settings
     connection.close()
@@ -41,8 +43,8 @@ def test_older_schema_is_migrated_after_a_backup(tmp_path: Path) -> None:
     assert pragma(connection, "user_version") == len(NEXT_SCHEMA)
     assert connection.execute("SELECT file_id, note FROM files").fetchall() == [(entry.file_id, "")]
     connection.close()
-    backup = sqlite3.connect(tmp_path / f"udpchat.db.schema-{len(SCHEMA)}.backup")
-    assert pragma(backup, "user_version") == len(SCHEMA)
+    backup = sqlite3.connect(tmp_path / f"udpchat.db.schema-{len(FILE_SCHEMA)}.backup")
+    assert pragma(backup, "user_version") == len(FILE_SCHEMA)
     assert backup.execute("SELECT file_id FROM files").fetchall() == [(entry.file_id,)]
     backup.close()
 
@@ -51,7 +53,7 @@ def test_failed_migration_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     open_database(path).close()
     with pytest.raises(StorageError):
-        open_database(path, (*SCHEMA, "CREATE TABLE extra (a INTEGER); CREATE TABLE files (a INTEGER)"))
+        open_database(path, (*FILE_SCHEMA, "CREATE TABLE extra (a INTEGER); CREATE TABLE files (a INTEGER)"))
     connection = open_database(path)
     assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'extra'").fetchone() == (0,)
     connection.close()

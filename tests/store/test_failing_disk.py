@@ -11,12 +11,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.actions import PART, content, create, files, md5, refusal, server_store, sync, upload, write
-from udpchat.files.ports import AbortPart, CommitPart, SyncPart
+from tests.store.actions import (
+    PART,
+    content,
+    create,
+    create_request,
+    files,
+    md5,
+    refusal,
+    server_store,
+    sync,
+    upload,
+    write,
+)
+from tests.store.mending import block, check_all, compare, stored_files
+from tests.store.shelf import TREE, opened, put_folder, read_all
+from udpchat.config import BLOCK_SIZE
+from udpchat.errors import ErrorCode
+from udpchat.files.ports import AbortPart, CheckPart, ClosePart, CommitPart, SyncPart
 from udpchat.protocol.ports import Job, perform
 from udpchat.store.trouble import storage_error
 
 DATA = content(50_000)
+BIG = TREE["big.bin"] or b""
 
 
 def failing_once(call: Callable[[int], None]) -> Callable[[int], None]:
@@ -55,7 +72,7 @@ def test_commit_behind_a_failed_sync_stores_nothing(tmp_path: Path, monkeypatch:
     outcomes = [(job, job.run()) for job in jobs if isinstance(job, Job)]
     results = [job.finish(outcome) for job, outcome in outcomes]
     assert ["disk reports errors" in str(result) for result in results] == [True, True]
-    assert files(store) == ()
+    assert stored_files(store) == ()
     assert create(store, len(DATA)).present == ()
     assert upload(store, DATA).md5 == md5(DATA)
     store.close()
@@ -70,23 +87,103 @@ def test_failed_fsync_of_a_commit_begins_anew_from_what_is_durable(
     monkeypatch.setattr(os, "fsync", failing_once(os.fsync))
     refusal(store, CommitPart(1, PART, md5(DATA)))
     refusal(store, CommitPart(2, PART, md5(DATA)))
-    assert files(store) == ()
+    assert stored_files(store) == ()
     assert create(store, len(DATA)).present == ()
     assert upload(store, DATA).md5 == md5(DATA)
     store.close()
 
 
-@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
-def test_disk_without_hard_links_is_good_enough(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_link(*_: object, **__: object) -> None:
+def refusing(number: int) -> Callable[..., None]:
+    def call(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(os, "link", no_link)
+    return call
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_disk_without_hard_links_is_good_enough(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", refusing(number))
     store = server_store(tmp_path)
-    entry = upload(store, DATA)
+    entry, folder = upload(store, DATA), put_folder(store)
+    assert [read_all(opened(store, found.file_id).source)[:5] for found in (entry, folder)] == [
+        DATA[:5],
+        b"1" + BIG[:4],
+    ]
     store.close()
     assert (tmp_path / "files" / entry.file_id.hex()).read_bytes() == DATA
     assert list((tmp_path / "incoming").iterdir()) == []
+    store = server_store(tmp_path)
+    assert stored_files(store) == (entry, folder)
+    assert store.recovered.quarantined == ()
+    store.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="needs posix_fallocate")
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS])
+def test_disk_that_cannot_preallocate_is_good_enough(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", refusing(number))
+    store = server_store(tmp_path)
+    assert upload(store, DATA).md5 == md5(DATA)
+    store.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="needs posix_fallocate")
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_disk_that_turns_out_full_while_room_is_made_leaves_nothing(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = server_store(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", refusing(number))
+        assert refusal(store, create_request(len(DATA))).code == ErrorCode.NO_SPACE
+    assert files(store) == ()
+    assert list((tmp_path / "incoming").iterdir()) == []
+    assert upload(store, DATA).md5 == md5(DATA)
+    store.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="needs preadv")
+def test_block_that_the_disk_cannot_read_is_as_good_as_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = content(3 * BLOCK_SIZE)
+    store = server_store(tmp_path)
+    create(store, len(data))
+    write(store, data, 0, len(data))
+    assert perform(store, ClosePart(PART)) is None
+    create(store, len(data))
+    read = os.preadv
+
+    def bad_sector(fd: int, buffers: list[memoryview], offset: int) -> int:
+        if offset // BLOCK_SIZE == 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(fd, buffers, offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "preadv", bad_sector)
+        assert refusal(store, CommitPart(1, PART, md5(data))).code == ErrorCode.DIGEST_MISMATCH
+        assert check_all(store) == (block(1, len(data)),)
+    write(store, data, *block(1, len(data)))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "preadv", bad_sector)
+        assert compare(store, data) == (block(1, len(data)),)
+    write(store, data, *block(1, len(data)))
+    assert upload(store, data).md5 == md5(data)
+    store.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="needs preadv")
+def test_part_that_lost_its_end_while_it_is_open_is_not_stored(tmp_path: Path) -> None:
+    store = server_store(tmp_path)
+    create(store, len(DATA))
+    write(store, DATA, 0, len(DATA))
+    assert perform(store, ClosePart(PART)) is None
+    create(store, len(DATA))
+    os.truncate(tmp_path / "incoming" / PART.hex(), 10)
+    assert refusal(store, CommitPart(1, PART, md5(DATA))).code == ErrorCode.INCOMPLETE
+    assert "shorter" in refusal(store, CheckPart(2, PART)).text
+    assert stored_files(store) == ()
+    store.close()
 
 
 def test_abort_of_a_part_on_a_failing_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

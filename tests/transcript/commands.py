@@ -34,12 +34,9 @@ async def _older(stage: Stage) -> None:
     await _upload(stage, "benedict", "会议 notes.txt", "会议 notes.txt")
     await _upload(stage, "benedict", '/file upload my "quoted" \\ name.txt', 'my "quoted" \\ name.txt')
     await stage.step("annabel", "!ls", {"annabel": "2 files"})
-    await stage.step("annabel", "!get 会议 notes.txt", {"annabel": "downloaded", SERVER: "downloaded"})
-    await stage.step(
-        "annabel",
-        '/file download my "quoted" \\ name.txt',
-        {"annabel": "downloaded", SERVER: "downloaded"},
-    )
+    has = {"annabel": "downloaded", "benedict": "annabel has", SERVER: "downloaded"}
+    await stage.step("annabel", "!get 会议 notes.txt", has)
+    await stage.step("annabel", '/file download my "quoted" \\ name.txt', has)
     await stage.step("annabel", "/lls", {"annabel": "files here"})
     await stage.step("benedict", "see you at noon~annabel", {"annabel benedict": "see you", SERVER: "@private"})
     await stage.step("benedict", "!bye", {f"annabel carla {SERVER}": "benedict left"}, ends="benedict")

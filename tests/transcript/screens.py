@@ -24,6 +24,7 @@ if sys.platform != "win32":
 LIMIT: Final = 20.0  # seconds that anything may take to show up
 GLANCE: Final = 0.01  # seconds between two looks at how a terminal is set, which nothing tells of
 COLUMNS: Final = 1_000  # so that no line is broken: what is shown is read as lines
+PROGRESS: Final = re.compile(r"  \[\d+\] .* \d+% of ")  # a line now and then, when there is time for it
 PROMPT: Final = re.compile(r"\S.*[>:)] $")
 
 
@@ -76,8 +77,8 @@ class Screen:
         return self._cells.current
 
     def news(self) -> list[str]:
-        """The lines that were shown since `told`, but for the one that was typed."""
-        lines = self._cells.finished(self._told)
+        """The lines that were shown since `told`, but for the one that was typed, and how far transfers are."""
+        lines = [line for line in self._cells.finished(self._told) if not PROGRESS.match(line)]
         return lines[1:] if lines[:1] == [self._typed] else lines
 
     def told(self) -> None:

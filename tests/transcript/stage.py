@@ -7,11 +7,12 @@ would be at another place of the transcript next time.
 from __future__ import annotations
 
 import asyncio
+import json
 import shlex
 import sys
 import time
 import unicodedata
-from asyncio.subprocess import PIPE, STDOUT
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,7 @@ class Stage:
         self.port = 0
         self._folder = folder
         self._screens: dict[str, Screen] = {}
+        self._begun: dict[str, Process] = {}  # commands that run
         self._relay: Screen | None = None
         self._through = 0  # the port that clients know
         # An hour of the day at which no session ends tomorrow.
@@ -66,9 +68,13 @@ class Stage:
 
     def write(self, name: str, file_name: str, text: str) -> None:
         """Give a person a file."""
+        self.write_bytes(name, file_name, text.encode())
+
+    def write_bytes(self, name: str, file_name: str, content: bytes) -> None:
+        """Give a person a file with this content."""
         path = self.home(name) / file_name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
 
     # -- who is on it --------------------------------------------------------------------------------------------------
 
@@ -127,6 +133,26 @@ class Stage:
         for screen in self._screens.values():
             screen.told()
 
+    async def stored(self, file_name: str, present: int) -> None:
+        """Wait until so many bytes of a file are on the server's disk, as a list of files tells; nobody sees that."""
+        deadline = time.monotonic() + LIMIT
+        while time.monotonic() < deadline:
+            for line in (await self._listed()).splitlines():
+                entry = json.loads(line)
+                if entry["file_name"] == file_name and entry["present"] >= present:
+                    return
+        raise self._error(f"{file_name} does not come")
+
+    async def _listed(self) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "udpchat", "ls", f"127.0.0.1:{self.port}", "--json"),
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env=environment(self.home("observer")),
+        )
+        output, _ = await process.communicate()
+        return output.decode()
+
     async def kill(self, name: str) -> None:
         """End a program at once, as when the power fails."""
         screen = self._screens.pop(name)
@@ -139,6 +165,9 @@ class Stage:
     async def close(self) -> None:
         """Everybody leaves."""
         screens = [*self._screens.values(), *([self._relay] if self._relay else [])]
+        for process in self._begun.values():
+            process.kill()
+            await process.communicate()
         await asyncio.gather(*(screen.close() for screen in screens))
 
     # -- what happens --------------------------------------------------------------------------------------------------
@@ -218,8 +247,20 @@ class Stage:
 
         in_any_order: what happens meanwhile is told by several ways.
         """
+        process = await self._launch(name, arguments, variables)
+        await self._finish(name, process, typed, in_any_order=in_any_order)
+
+    async def begin(self, name: str, *arguments: str, **variables: str) -> None:
+        """The same, but what the command does goes on while others do something; `end` waits for it."""
+        self._begun[name] = await self._launch(name, arguments, variables)
+
+    async def end(self, name: str) -> None:
+        """Wait for the end of a command that somebody has begun, and write down what it has shown."""
+        await self._finish(name, self._begun.pop(name), "", in_any_order=False)
+
+    async def _launch(self, name: str, arguments: tuple[str, ...], variables: dict[str, str]) -> Process:
         self._add(name, _command(*(each.replace("{}", "127.0.0.1") for each in arguments)))
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "udpchat", *(each.replace("{}", self.place) for each in arguments)),
             stdin=PIPE,
             stdout=PIPE,
@@ -227,13 +268,15 @@ class Stage:
             cwd=self.home(name),
             env=environment(self.home(name), **self._zone, **variables),
         )
+
+    async def _finish(self, name: str, process: Process, typed: str, *, in_any_order: bool) -> None:
         try:
             async with asyncio.timeout(LIMIT):
                 output, _ = await process.communicate(typed.encode())
         except TimeoutError:
             process.kill()
             await process.wait()
-            raise self._error(f"{arguments} does not end") from None
+            raise self._error(f"the command of {name} does not end") from None
         lines = [stand_in(line, self._folder) for line in output.decode().splitlines()]
         if in_any_order:
             lines.sort(key=lambda line: line if line.startswith(NOON) else "")

@@ -3,7 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.processes import Running, next_object, start
+from tests.ui.processes import RUNNING, Running, next_object, start
+
+
+@pytest.fixture(autouse=True)
+async def _nothing_is_left_running() -> AsyncIterator[None]:
+    """What a test that failed has started does not disturb those that follow."""
+    yield
+    for process in RUNNING:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+    RUNNING.clear()
 
 
 @pytest.fixture

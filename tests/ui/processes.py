@@ -13,14 +13,17 @@ if sys.platform != "win32":
     import termios
 
 LIMIT = 60  # seconds; what is tested takes one or two
+RUNNING: list[Process] = []  # what was started; what a failed test has left behind is ended by conftest.py
 
 
 async def start(*arguments: str, **variables: str) -> Process:
     """Start udpchat. variables: of its environment, beside ours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("UDPCHAT_")}
-    return await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "udpchat", *arguments), stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**kept, **variables}
     )
+    RUNNING.append(process)
+    return process
 
 
 async def finish(process: Process, typed: str = "") -> tuple[int, str, str]:
@@ -114,18 +117,29 @@ class Screen:
             stderr=slave,
             env={**kept, "TERM": "xterm", **variables},
         )
+        RUNNING.append(process)
         os.close(slave)
+        os.set_blocking(master, False)
         return cls(process, master)
 
     async def until(self, text: str) -> str:
         """Read on until the text is on the screen; what was shown until then."""
         async with asyncio.timeout(LIMIT):
             while text not in self.seen:
-                shown = self._decoder.decode(await asyncio.to_thread(os.read, self._master, 4_096))
+                shown = self._decoder.decode(await self._read())
                 self.seen += shown
                 self.all += shown
         shown, _, self.seen = self.seen.partition(text)
         return shown
+
+    async def _read(self) -> bytes:
+        loop, readable = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._master, readable.set)
+        try:
+            await readable.wait()
+        finally:
+            loop.remove_reader(self._master)
+        return os.read(self._master, 4_096)
 
     def type(self, line: str) -> None:
         os.write(self._master, f"{line}\n".encode())

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.capture.scripted import CHUNK, Script
+from tests.capture.scripted import CHUNK, Script, opening
 from tests.capture.simulated import CLEAN, DAMAGING, Simulated, simulated
 from udpchat.ui.cli.exits import ExitCode
 from udpchat.ui.cli.main import app
-from udpchat.wire.records import Open, Opened
+from udpchat.wire.records import Opened
 
 
 def run(*words: str | Path) -> Result:
@@ -60,8 +60,8 @@ def test_stats_of_a_truncated_capture_say_so_and_succeed(plain: Simulated, tmp_p
 
 
 def test_foreign_text_reaches_the_terminal_visible(tmp_path: Path) -> None:
-    script = Script().record(0, Open(bytes(16), CHUNK, "a\x1b[31m\u202eb"), from_server=False, request_id=1)
-    script.record(0, Opened(1, CHUNK, ()), from_server=True, request_id=1).data(1, 0)
+    script = Script().record(0, opening(bytes(16), CHUNK, "a\x1b[31m\u202eb"), from_server=False, request_id=1)
+    script.record(0, Opened(1, CHUNK, 0, ()), from_server=True, request_id=1).data(1, 0)
     path = tmp_path / "c.pcapng"
     script.save(path, ("one\x1b]0;title\x07", "two"))
     commands: list[list[str | Path]] = [
@@ -89,8 +89,8 @@ def test_decrypt_then_extract_gives_the_file(sealed: Simulated, tmp_path: Path) 
 
 
 def test_extract_of_an_incomplete_file_fails_and_lists_what_is_missing(tmp_path: Path) -> None:
-    script = Script().record(0, Open(bytes(16), 3 * CHUNK, "a"), from_server=False, request_id=1)
-    script.record(0, Opened(1, 3 * CHUNK, ()), from_server=True, request_id=1).data(1, 1)
+    script = Script().record(0, opening(bytes(16), 3 * CHUNK, "a"), from_server=False, request_id=1)
+    script.record(0, Opened(1, 3 * CHUNK, 0, ()), from_server=True, request_id=1).data(1, 1)
     script.save(tmp_path / "c.pcapng")
     result = run("extract", tmp_path / "c.pcapng", "--to", tmp_path / "out")
     assert result.exit_code == ExitCode.FAILED

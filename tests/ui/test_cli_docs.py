@@ -16,7 +16,7 @@ from udpchat.ui.cli.parsing import table_rows
 DOCUMENT = (Path(udpchat.__file__).parent.parent / "docs" / "cli.md").read_text("utf-8")
 SOURCES = Path(udpchat.__file__).parent / "ui" / "cli"
 SHARED = "Options of every client command"
-CLIENTS = {"client", "put", "get", "ls", "say", "history"}
+CLIENTS = {"client", "put", "get", "ls", "rm", "say", "history"}
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:

@@ -32,6 +32,13 @@ TILDE = replace(CLIENT, tilde=True)
         ("/get a.bin /tmp", Command("get", ("a.bin", "/tmp"))),
         ('/get "a b.bin" "c d"', Command("get", ("a b.bin", "c d"))),
         ("/get it's", Command("get", ("it's",))),
+        ("/files", Command("files")),
+        ("/files my photos/", Command("files", ("my photos/",))),
+        ("/file my notes.txt", Command("file", ("my notes.txt",))),
+        ("/send ben 'a b' c", Command("send", ("ben", "'a b' c"))),
+        ("/accept", Command("accept")),
+        ("/cancel all", Command("cancel", ("all",))),
+        ("/limit 2 20mbit", Command("limit", ("2", "20mbit"))),
         ("/create games board games, and cards", Command("create", ("games", "board games, and cards"))),
         ("/away", Command("away")),
         ("/away out for lunch", Command("away", ("out for lunch",))),
@@ -121,14 +128,18 @@ def test_a_tilde_and_a_nickname_alone_are_no_private_line() -> None:
     [
         ("/uesrs", "did you mean /users [ROOM]?"),
         ("/bye", "did you mean /quit?"),
-        ("/upload x", "did you mean /put PATH?"),
-        ("/ls", "did you mean /files?"),
+        ("/upload x", "did you mean /put PATH...?"),
+        ("/continue 2", "did you mean /resume N|all?"),
+        ("/ls", "did you mean /files [ROOM|NAME/]?"),
         ("/xyzzy", "/help lists the commands"),
         ("/mgs ben hi", "did you mean /msg NICK TEXT?"),
         ("/whisper ben hi", "did you mean /msg NICK TEXT?"),
         ("/", "/help lists the commands"),
         ("/msg ben", "write /msg NICK TEXT"),
-        ("/put", "write /put PATH"),
+        ("/put", "write /put PATH..."),
+        ("/send ben", "write /send NICK PATH..."),
+        ("/limit 2", "write /limit N|all RATE"),
+        ("/first", "write /first N"),
         ("/get", "write /get NAME [DEST]"),
         ("/get a b c", '"..." round names with spaces'),
         ("/users a b", "write /users [ROOM]"),
@@ -136,8 +147,8 @@ def test_a_tilde_and_a_nickname_alone_are_no_private_line() -> None:
         ("!get", "write !get NAME"),
         ("!usres", "did you mean !users?"),
         ("!usres", "write /say !usres to say it"),
+        ("/file", "write /file NAME"),
         ("/file", "/file list, /file upload PATH, /file download NAME"),
-        ("/file uplaod x", "/file list, /file upload PATH, /file download NAME"),
     ],
 )
 def test_a_mistake_is_answered_with_what_to_type(line: str, words: str) -> None:
@@ -150,6 +161,7 @@ def test_the_administrator_has_commands_of_his_own() -> None:
     assert parse_line("/kick ben", SERVER) == Command("kick", ("ben",))
     assert parse_line("/ban 192.0.2.7 flooding", SERVER) == Command("ban", ("192.0.2.7", "flooding"))
     assert parse_line('/say "dinner" at 8', SERVER) == Command("say", ('"dinner" at 8',))
+    assert parse_line("/delete my notes.txt", SERVER) == Command("delete", ("my notes.txt",))
     assert isinstance(parse_line("/put x", SERVER), Mistake)
 
 

@@ -7,9 +7,17 @@ from udpchat.ui.cli.commands import CLIENT, SERVER, Completes
 from udpchat.ui.cli.completion import MAX_OFFERED, Completer, local_paths
 
 NAMES = {
-    Completes.NICK: lambda: ["anna", "Anton", "ben", "eve\x1b[2J"],
-    Completes.ROOM: lambda: ["lobby", "games", "garden"],
-    Completes.FILE: lambda: ["my notes.txt", "my song.ogg", "other"],
+    Completes.NICK: lambda _: ["anna", "Anton", "ben", "eve\x1b[2J"],
+    Completes.OFFER: lambda _: ["plan.pdf", "anna"],
+    Completes.TRANSFER: lambda _: ["2", "21", "3"],
+    Completes.ROOM: lambda _: ["lobby", "games", "garden"],
+    Completes.FILE: lambda word: [
+        "my notes.txt",
+        "my song.ogg",
+        "other",
+        "photos/",
+        *(["photos/a b.jpg"] if "/" in word else []),
+    ],
 }
 
 
@@ -33,6 +41,20 @@ NAMES = {
         ("/get ot", ["/get other"]),
         ("/get other no-such-folder/", []),
         ("/get a b c", []),
+        ("/get ph", ["/get photos/"]),
+        ("/get photos/a", ['/get "photos/a b.jpg"']),
+        ("/files ga", ["/files games", "/files garden"]),
+        ("/files ph", ["/files photos/"]),
+        ("/file my s", ["/file my song.ogg"]),
+        ("/open photos/", ["/open photos/", "/open photos/a b.jpg"]),
+        ("/accept pl", ["/accept plan.pdf"]),
+        ("/decline an", ["/decline anna"]),
+        ("/pause 2", ["/pause 2", "/pause 21"]),
+        ("/priority 3 h", ["/priority 3 high"]),
+        ("/limit 3 1", []),
+        ("/send be", ["/send ben"]),
+        ("/put no-such-file to:be", ["/put no-such-file to:ben"]),
+        ("/put no-such-file #ga", ["/put no-such-file #games", "/put no-such-file #garden"]),
         ("/msg  an", ["/msg  anna", "/msg  Anton"]),
         ("!get my s", ["!get my song.ogg"]),
         ("/file download my n", ["/file download my notes.txt"]),
@@ -54,7 +76,7 @@ def test_the_words_of_menus_and_of_the_server_are_offered_where_they_count() -> 
 
 
 def test_no_more_is_offered_than_can_be_shown() -> None:
-    many = {Completes.NICK: lambda: [f"n{number}" for number in range(MAX_OFFERED + 1)]}
+    many = {Completes.NICK: lambda _: [f"n{number}" for number in range(MAX_OFFERED + 1)]}
     assert len(Completer(CLIENT, many).candidates("/msg n")) == MAX_OFFERED
 
 
@@ -73,3 +95,5 @@ def test_local_paths_are_completed_with_their_folders(tmp_path: Path, monkeypatc
     assert local_paths("a\0b/") == []
     assert Completer(CLIENT, {}).candidates("/put in here/a") == ["/put in here/a file.txt"]
     assert Completer(CLIENT, {}).candidates("/file upload inf") == ["/file upload info"]
+    assert Completer(CLIENT, {}).candidates("/put info in") == ['/put info "in here/"', "/put info info"]
+    assert Completer(CLIENT, {}).candidates("/send ben inf") == ["/send ben info"]

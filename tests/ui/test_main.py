@@ -11,7 +11,7 @@ from udpchat.errors import StorageError
 from udpchat.ui.cli.client_options import default_nick
 from udpchat.ui.cli.exits import ExitCode
 from udpchat.ui.cli.main import main
-from udpchat.ui.cli.transfers import check_local_file
+from udpchat.ui.cli.sources import check_source
 from udpchat.version import __version__
 
 
@@ -32,8 +32,23 @@ def outcome(
     ("arguments", "code", "words"),
     [
         (["put", "{folder}/missing.txt", "127.0.0.1:1"], ExitCode.LOCAL_FILE, "No such file or directory"),
-        (["put", "{folder}", "127.0.0.1:1"], ExitCode.LOCAL_FILE, "is a folder; pack it first"),
-        (["put", "/dev/null", "127.0.0.1:1"], ExitCode.LOCAL_FILE, "is no file"),
+        (["put", "/dev/null", "127.0.0.1:1"], ExitCode.LOCAL_FILE, "/dev/null is a device; only files and folders"),
+        (["put", "", "127.0.0.1:1"], ExitCode.USAGE, "an empty name is no file; write . for the current folder"),
+        (["put", "/", "127.0.0.1:1"], ExitCode.LOCAL_FILE, "/ is all of this disk"),
+        (["put", "{folder}", "{folder}/", "127.0.0.1:1"], ExitCode.USAGE, "is named twice"),
+        (
+            ["put", "{folder}/file", "127.0.0.1:1", "--room", "a", "--to", "b"],
+            ExitCode.USAGE,
+            "leave out --room or --to",
+        ),
+        (["transfers", "pause", "2", "--home", "{folder}/home"], ExitCode.REFUSED, "there is no transfer 2"),
+        (
+            ["transfers", "pause", "all", "--home", "{folder}/home"],
+            ExitCode.REFUSED,
+            "there are no unfinished transfers",
+        ),
+        (["transfers", "cancel", "x", "--home", "{folder}/home"], ExitCode.USAGE, "; udpchat transfers lists them"),
+        (["transfers", "first", "0x1", "--home", "{folder}/home"], ExitCode.USAGE, "0x1 is no number of a transfer"),
         (["demo", "--file", "{folder}"], ExitCode.LOCAL_FILE, "is a folder"),
         (["get", "x", "127.0.0.1:1", "--to", "{folder}/file"], ExitCode.LOCAL_FILE, "is no folder"),
         (["say", "hi", "no..where"], ExitCode.NO_SERVER, "cannot find the host no..where"),
@@ -83,6 +98,11 @@ def test_bad_input_is_one_clear_line_with_its_exit_code(
         (["server", "--capture", "a.pcapng", "--capture-limit", "3k"], "write at least 1M"),
         (["sever"], "No such command"),
         (["put", "127.0.0.1"], "Missing argument"),
+        (["put", "x", "127.0.0.1:1", "--limit", "20"], "no unit of rate"),
+        (["get", "x", "127.0.0.1:1", "--priority", "urgent"], "write low, normal or high"),
+        (["transfers", "limit", "1", "fast"], "is not a rate"),
+        (["server", "--quota", "lots"], "is not a size"),
+        (["server", "--keep-files", "-1"], "--keep-files"),
     ],
 )
 def test_a_wrong_option_or_argument_is_named(
@@ -114,7 +134,7 @@ def test_a_port_in_use_is_told_with_what_to_do(
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 5_000, "missing"])
 def test_no_name_that_is_typed_is_more_than_a_storage_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(StorageError):
-        check_local_file(tmp_path / name)
+        check_source(tmp_path / name)
 
 
 @pytest.mark.parametrize(

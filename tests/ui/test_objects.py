@@ -7,10 +7,10 @@ from tests.ui.test_sentences import events, user
 from udpchat.chat.events import AccountChanged, Disconnected, LineSaid, UserChanged
 from udpchat.chat.ports import Person
 from udpchat.errors import ErrorCode
-from udpchat.files.events import FileShared
-from udpchat.files.ports import FileEntry
+from udpchat.files.events import FileMarked, FileShared
+from udpchat.files.ports import FileEntry, Media
 from udpchat.ui.cli.objects import NAMES, as_line, event_line, event_object
-from udpchat.wire.numbers import Change, UserFlag
+from udpchat.wire.numbers import Change, FileFlag, FileState, UserFlag
 
 
 @pytest.mark.parametrize("event", events(HOSTILE), ids=lambda event: type(event).__name__)
@@ -41,6 +41,20 @@ def test_a_file_inside_an_event_lends_it_its_fields() -> None:
     read = json.loads(event_line(FileShared("anna", entry, b"\xcd" * 16)))
     assert (read["file_name"], read["size"], read["md5"], read["md5_sent"]) == ("f", 5, "ab" * 16, "cd" * 16)
     assert json.loads(as_line("files", files=(entry,)))["files"][0]["owner_nick"] == "anna"
+
+
+def test_what_a_file_is_stands_beside_its_name() -> None:
+    picture = FileEntry(
+        *(bytes(16), "f", 5, b"\xab" * 16, 9, b"", "anna"),
+        flags=FileFlag.PRIVATE | FileFlag.FOLDER,
+        state=FileState.VERIFIED,
+        media=Media("image/png", 640, 480),
+    )
+    read = json.loads(event_line(picture))
+    assert (read["media"], read["width"], read["height"]) == ("image/png", 640, 480)
+    assert (sorted(read["flags"]), read["state"]) == (["folder", "private"], "verified")
+    marked = json.loads(event_line(FileMarked(bytes(16), "f", "ben", FileState.DECLINED, 7)))
+    assert (marked["event"], marked["state"], marked["nick"]) == ("file_marked", "declined", "ben")
 
 
 @pytest.mark.parametrize("code", [ErrorCode.KICKED, int(ErrorCode.KICKED)])

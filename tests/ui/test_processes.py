@@ -73,12 +73,12 @@ async def test_what_fails_is_told_while_the_rest_goes_on(server: Running) -> Non
     here.write_text("some text")
     client = start("client", server.place, "--name", "anna", *server.home())
     shot = start("put", str(here), server.place, *server.home("other"))
-    typed = f"/get nothing\n/put {server.folder}\n/msg nobody hi\n/uesrs\nstill here\n"
+    typed = "/get nothing\n/put /dev/null\n/msg nobody hi\n/uesrs\nstill here\n"
     (code, output, errors), (put_code, put_output, _) = await asyncio.gather(
         finish(await client, typed), finish(await shot)
     )
     assert "get nothing: " in errors
-    assert f"put {server.folder}: {server.folder} is a folder" in errors
+    assert "put /dev/null: /dev/null is a device; only files and folders can be sent" in errors
     assert "nobody here is called nobody" in errors
     assert "did you mean /users [ROOM]?" in errors
     assert "anna: still here" in output

@@ -5,11 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpchat.files.events import Progress
 from udpchat.ui.cli.render import (
-    Meter,
     clock_time,
     duration_text,
+    share_text,
     size_text,
     speed_text,
     visible,
@@ -104,13 +103,9 @@ def test_any_time_that_a_server_claims_can_be_shown(at: int) -> None:
     assert re.fullmatch(r"(\d{4}-\d\d-\d\d )?(\d\d:\d\d:\d\d)|\?\?:\?\?:\?\?", clock_time(at))
 
 
-def test_progress_shows_share_speed_and_time_left_over_the_last_seconds() -> None:
-    meter = Meter()
-    assert meter.line(Progress(1, "f", 0, 10_000_000), 0) == "f   0% of 10.0 MB"
-    assert meter.line(Progress(1, "f", 1_000_000, 10_000_000), 1_000_000) == (
-        "f  10% of 10.0 MB, 1.0 MB/s, 9.00 s left"
-    )
-    # Five seconds on, the slow start has left the window.
-    meter.line(Progress(1, "f", 2_000_000, 10_000_000), 5_000_000)
-    assert meter.line(Progress(1, "f", 6_000_000, 10_000_000), 6_000_000).endswith("4.0 MB/s, 1.00 s left")
-    assert meter.line(Progress(2, "empty", 0, 0), 6_000_001).startswith("empty 100%")
+@pytest.mark.parametrize(
+    ("done", "size", "shown"),
+    [(0, 10, "0%"), (999, 1_000, "99%"), (1_000, 1_000, "100%"), (0, 0, "100%"), (11, 10, "100%"), (43, 100, "43%")],
+)
+def test_a_share_is_whole_only_when_all_is_done(done: int, size: int, shown: str) -> None:
+    assert share_text(done, size) == shown

@@ -23,7 +23,18 @@ from udpchat.chat.ports import Attachment, Person
 from udpchat.chat.text import nick_fault
 from udpchat.config import SECOND
 from udpchat.errors import ErrorCode
-from udpchat.files.events import Downloaded, FileDelivered, FileShared, TransferFailed, UploadBegan, Uploaded
+from udpchat.files.events import (
+    Downloaded,
+    FileDelivered,
+    FileMarked,
+    FileRemoved,
+    FileShared,
+    TransferFailed,
+    TransferResting,
+    UploadBegan,
+    Uploaded,
+)
+from udpchat.files.local_ports import Direction, Transfer
 from udpchat.files.ports import FileEntry
 from udpchat.ui.cli.narrator import NOTICE, PLAIN, PRIVATE, QUIET, Narrator
 from udpchat.ui.cli.sentences import Event, describe
@@ -31,13 +42,12 @@ from udpchat.ui.cli.tables import (
     HistoryPages,
     account_table,
     ban_table,
-    file_table,
     person_table,
     room_table,
     seen_line,
     user_table,
 )
-from udpchat.wire.numbers import AdminAction, Change, ReceiptState, RoomFlag, UserFlag
+from udpchat.wire.numbers import AdminAction, Change, FileFlag, FileState, ReceiptState, RoomFlag, UserFlag
 
 ONE, OTHER = bytes(range(16)), bytes(16)
 TODAY = 1_800_000_000 * SECOND
@@ -48,8 +58,9 @@ def entry(name: str = "f.bin", nick: str = "anna", size: int = 5) -> FileEntry:
     return FileEntry(OTHER, name, size, ONE, 0, b"", nick)
 
 
-def attachment(name: str = "f.bin") -> Attachment:
-    return Attachment(OTHER, name, 5, ONE)
+def attachment(name: str = "f.bin", media: str = "", *, members: int = 0) -> Attachment:
+    flags = FileFlag.FOLDER if members else FileFlag(0)
+    return Attachment(OTHER, name, 5, ONE, media, members=members, flags=flags)
 
 
 def user(nick: str = "anna", flags: UserFlag = UserFlag.PRESENT, *, joined_at: int = TODAY, away: str = "") -> UserInfo:
@@ -73,9 +84,14 @@ def events(text: str) -> list[Event]:
         UploadBegan(text, text, 5),
         FileShared(text, entry(text, text), OTHER),
         FileDelivered(text, entry(text, text), ONE),
+        FileSaid(1, 0, "", text, attachment(text), text),
+        FileRemoved(text, entry(text, text)),
+        FileRemoved("", entry(text, text)),
+        *(FileMarked(OTHER, text, text, state, 0) for state in FileState),
         TransferFailed(0, text, text, 64, text),
-        Uploaded(1, text, 5, ONE, ONE, OTHER, 0, 1_000_000),
-        Downloaded(1, text, 5, ONE, OTHER, text, 0, 1_000_000),
+        TransferResting(1, Transfer(OTHER, Direction.UPLOAD, b"", text, text, text=text), text),
+        Uploaded(1, text, 5, ONE, ONE, OTHER, 0, 1_000_000, members=3, left_out=(text, text), resumed=2),
+        Downloaded(1, text, 5, ONE, OTHER, text, 0, 1_000_000, OTHER, 3, 2),
         Disconnected(ErrorCode.KICKED, text, remote=True),
     ]
 
@@ -90,7 +106,6 @@ def test_every_event_with_hostile_text_is_one_safe_line(event: Event) -> None:
 def test_lists_with_hostile_names_are_safe() -> None:
     present = UserFlag.PRESENT | UserFlag.ACCOUNT
     lines = [
-        *file_table([entry(HOSTILE, HOSTILE)]),
         *user_table([user(HOSTILE, present, away=HOSTILE)]),
         *account_table([user(HOSTILE, present)]),
         *room_table([RoomInfo(HOSTILE, HOSTILE, HOSTILE, 0, 1, RoomFlag.MEMBER)]),
@@ -110,6 +125,31 @@ def test_lists_with_hostile_names_are_safe() -> None:
         (PrivateSaid(1, TODAY, "anna", "ben", "hi"), " @private anna -> ben: hi"),
         (PrivateSaid(1, TODAY, "anna", "ben", ""), " @private anna -> ben"),  # at the server
         (FileSaid(1, TODAY, "lobby", "anna", attachment()), f" anna sent the file f.bin (5 B, MD5 {ONE.hex()})"),
+        (
+            FileSaid(1, TODAY, "games", "anna", attachment(media="application/pdf")),
+            f" #games anna sent the file f.bin (5 B, PDF, MD5 {ONE.hex()})",
+        ),
+        (
+            FileSaid(1, TODAY, "", "anna", attachment("photos", members=3), "ben"),
+            f" @private anna -> ben sent the folder photos (3 members, 5 B, MD5 {ONE.hex()})",
+        ),
+        (FileMarked(OTHER, "f.bin", "ben", FileState.DELIVERED, 0), " f.bin has reached ben"),
+        (FileMarked(OTHER, "f.bin", "ben", FileState.VERIFIED, 0), " ben has f.bin, whole and with the right MD5"),
+        (FileMarked(OTHER, "f.bin", "ben", FileState.OPENED, 0), " ben has opened f.bin"),
+        (FileMarked(OTHER, "f.bin", "ben", FileState.DECLINED, 0), " ben does not want f.bin"),
+        (FileRemoved("anna", entry()), " anna deleted f.bin (5 B)"),
+        (FileRemoved("ben", entry()), " ben deleted f.bin of anna (5 B)"),
+        (FileRemoved("", entry()), " f.bin of anna (5 B) is gone: its time was over"),
+        (
+            Uploaded(1, "photos", 1_000_000, ONE, ONE, OTHER, 0, SECOND, 3, ("pipe", "out"), 500_000),
+            " * uploaded photos (3 members, 1.0 MB in 1.00 s, 500.0 kB/s, 500.0 kB of it before),"
+            f" MD5 {ONE.hex()} here and at the server;"
+            " left out, for they are no files, lead out of the folder, or are udpchat's own: pipe, out",
+        ),
+        (
+            Downloaded(1, "f", 5, ONE, ONE, "/here/f (2)", 0, SECOND),
+            f" * downloaded f to /here/f (2) (5 B in 1.00 s, 5 B/s), MD5 {ONE.hex()} at the server and here",
+        ),
         (UserChanged("anna", Change.JOINED, 2), " anna joined, 2 users are here"),
         (UserChanged("anna", Change.LEFT, 1), " anna left, 1 user is here"),
         (UserChanged("anna", Change.LOST, 0, text="timed out"), " anna was lost (timed out), 0 users are here"),
@@ -174,10 +214,32 @@ def test_who_was_here_before_us_is_flagged_too() -> None:
     assert narrator.said(LineSaid(1, TODAY, "lobby", "ben", "hi")) == "ben: hi"
 
 
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        (attachment("plan.pdf", "application/pdf"), ' anna offers you "plan.pdf" (5 B, PDF); /accept or /decline'),
+        (attachment("photos", members=1), ' anna offers you the folder "photos" (1 member, 5 B); /accept or /decline'),
+        (
+            attachment("photo\u202egnp.js", "image/png"),
+            ' anna offers you "photo<U+202E>gnp.js" (5 B, PNG); /accept or /decline',
+        ),
+    ],
+)
+def test_an_offer_says_who_what_and_what_to_do(file: Attachment, words: str) -> None:
+    assert Narrator().offer(FileSaid(1, TODAY, "", "anna", file, "ben")).endswith(words)
+
+
+def test_a_long_list_of_what_was_left_out_is_cut() -> None:
+    names = tuple(f"link{number}" for number in range(7))
+    line = describe(Uploaded(1, "f", 5, ONE, ONE, OTHER, 0, 1, 3, names))
+    assert line.endswith("link0, link1, link2, link3, link4 and 2 more")
+
+
 def test_colours_are_whole_and_only_where_they_are_wanted() -> None:
     colourful, line = Narrator(has_colours=True), LineSaid(1, TODAY, "lobby", "anna", "x")
     coloured: list[tuple[Event, str]] = [
         (PrivateSaid(1, TODAY, "anna", "ben", "x"), PRIVATE),
+        (FileSaid(1, TODAY, "", "anna", attachment(), "ben"), PRIVATE),
         (NoticeGiven(TODAY, "x"), NOTICE),
         (UserChanged("a", Change.LEFT, 0), QUIET),
     ]
@@ -228,4 +290,3 @@ def test_accounts_are_listed_with_who_is_absent() -> None:
 def test_empty_lists_say_so() -> None:
     assert ban_table([]) == ["nobody is banned"]
     assert person_table([]) == ["there are no accounts yet"]
-    assert file_table([]) == ["no files yet"]

@@ -49,6 +49,20 @@ async def test_lines_are_waited_for_apart_from_transfers() -> None:
     assert under_way.transfers == 0
 
 
+async def test_a_script_does_not_wait_for_transfers_that_rest_but_for_its_lines() -> None:
+    under_way, signal = UnderWay(keeps_result=True), asyncio.Event()
+    under_way.begin(waiting(asyncio.Event()))
+    await under_way.send(waiting(signal))
+    leaving = asyncio.create_task(under_way.all_done(lambda: True))
+    await asyncio.wait({leaving, asyncio.create_task(ended())}, return_when=asyncio.FIRST_COMPLETED)
+    assert not leaving.done()
+    signal.set()
+    await leaving
+    assert (under_way.lines, under_way.transfers) == (0, 1)
+    under_way.give_up()
+    await under_way.all_done()
+
+
 async def test_what_is_given_up_ends() -> None:
     under_way = UnderWay(keeps_result=True)
     under_way.begin(waiting(asyncio.Event()))

@@ -166,14 +166,25 @@ RECORDS: list[tuple[records.Record, str]] = [
         "00000000 1f 00000009",
     ),
     (
-        records.Open(upload_id=b"u" * 16, size=9007199254740991, file_name="a.txt", room="den"),
-        "00000023 20 00000009 75757575757575757575757575757575001fffffffffffff0005612e7478740364656e",
+        records.Open(
+            upload_id=b"u" * 16,
+            size=9007199254740991,
+            modified=6,
+            members=3,
+            flags=1,
+            file_name="albüm",
+            room="den",
+            to="",
+        ),
+        "00000032 20 00000009 "
+        "75757575757575757575757575757575001fffffffffffff00000000000000060000000301000661 "
+        "6c62c3bc6d0364656e00",
     ),
     (
-        records.Opened(transfer_id=7, limit=4096, present=((0, 10), (20, 30))),
-        "0000002e 21 00000009 "
-        "00000007000000000000100000020000000000000000000000000000000a00000000000000140000 "
-        "00000000001e",
+        records.Opened(transfer_id=7, limit=4096, flags=8, present=((0, 10), (20, 30))),
+        "0000002f 21 00000009 "
+        "0000000700000000000010000800020000000000000000000000000000000a000000000000001400 "
+        "0000000000001e",
     ),
     (
         records.Credit(transfer_id=7, limit=8192),
@@ -194,24 +205,57 @@ RECORDS: list[tuple[records.Record, str]] = [
         "0000000c 25 00000009 000000070047000473746f70",
     ),
     (
-        records.ListFiles(),
-        "00000000 26 00000009",
+        records.ListFiles(room="tea"),
+        "00000004 26 00000009 03746561",
     ),
     (
-        records.File(file_id=b"f" * 16, size=9, md5=b"d" * 16, stored_at=6, owner="ann", file_name="a.txt"),
-        "0000003b 27 00000009 "
+        records.File(
+            file_id=b"f" * 16,
+            size=9,
+            md5=b"d" * 16,
+            stored_at=6,
+            expires_at=7,
+            present=8,
+            width=640,
+            height=480,
+            members=0,
+            delivered=3,
+            verified=2,
+            opened=1,
+            flags=6,
+            state=3,
+            media="image/png",
+            owner="ann",
+            room="",
+            to="Zoë",
+            file_name="a.png",
+        ),
+        "00000075 27 00000009 "
         "66666666666666666666666666666666000000000000000964646464646464646464646464646464 "
-        "000000000000000603616e6e0005612e747874",
+        "00000000000000060000000000000007000000000000000800000280000001e00000000000000003 "
+        "0000000200000001060309696d6167652f706e6703616e6e00045a6fc3ab0005612e706e67",
     ),
     (
-        records.Fetch(file_id=b"f" * 16, file_name="", present=((5, 6),)),
-        "00000024 28 00000009 666666666666666666666666666666660000000100000000000000050000000000000006",
+        records.Fetch(file_id=b"f" * 16, number=4294967295, flags=8, file_name="", present=((5, 6),)),
+        "00000029 28 00000009 66666666666666666666666666666666ffffffff080000000100000000000000050000000000000006",
     ),
     (
-        records.Offer(transfer_id=8, file_id=b"f" * 16, size=9, md5=b"d" * 16, file_name="a.txt"),
-        "00000033 29 00000009 "
+        records.Offer(
+            transfer_id=8,
+            file_id=b"f" * 16,
+            size=9,
+            md5=b"d" * 16,
+            root=b"r" * 32,
+            modified=6,
+            members=3,
+            flags=1,
+            media="",
+            file_name="album",
+        ),
+        "00000061 29 00000009 "
         "00000008666666666666666666666666666666660000000000000009646464646464646464646464 "
-        "646464640005612e747874",
+        "64646464727272727272727272727272727272727272727272727272727272727272727200000000 "
+        "000000060000000301000005616c62756d",
     ),
     (
         records.Received(transfer_id=8, md5=b"d" * 16),
@@ -219,11 +263,25 @@ RECORDS: list[tuple[records.Record, str]] = [
     ),
     (
         records.Shared(
-            sequence=5, sent_at=6, file_id=b"f" * 16, size=9, md5=b"d" * 16, room="tea", owner="ann", file_name="a.txt"
+            sequence=5,
+            sent_at=6,
+            file_id=b"f" * 16,
+            size=9,
+            md5=b"d" * 16,
+            width=640,
+            height=480,
+            members=0,
+            flags=2,
+            media="image/png",
+            room="tea",
+            owner="ann",
+            to="",
+            file_name="a.png",
         ),
-        "00000047 2b 00000009 "
+        "0000005f 2b 00000009 "
         "00000000000000050000000000000006666666666666666666666666666666660000000000000009 "
-        "646464646464646464646464646464640374656103616e6e0005612e747874",
+        "6464646464646464646464646464646400000280000001e0000000000209696d6167652f706e6703 "
+        "74656103616e6e000005612e706e67",
     ),
     (
         records.Tune(window=8, arq="go-back-n", congestion="fixed"),
@@ -232,6 +290,50 @@ RECORDS: list[tuple[records.Record, str]] = [
     (
         records.Tuned(window=0, arq="stop-and-wait", congestion="bbr"),
         "00000016 2d 00000009 000000000d73746f702d616e642d7761697403626272",
+    ),
+    (
+        records.Member(transfer_id=8, number=2, size=9, modified=6, md5=b"d" * 16, flags=2, path="bin/run ✓"),
+        "00000036 2e 00000009 "
+        "00000008000000020000000000000009000000000000000664646464646464646464646464646464 "
+        "02000b62696e2f72756e20e29c93",
+    ),
+    (
+        records.ListMembers(file_id=b"f" * 16),
+        "00000010 2f 00000009 66666666666666666666666666666666",
+    ),
+    (
+        records.WantBlocks(transfer_id=7),
+        "00000004 30 00000009 00000007",
+    ),
+    (
+        records.Blocks(transfer_id=7, first=1024, hashes=b"h" * 32 + b"k" * 32),
+        "0000004a 31 00000009 "
+        "00000007000004000040686868686868686868686868686868686868686868686868686868686868 "
+        "68686b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b",
+    ),
+    (
+        records.Missing(transfer_id=7, ranges=((0, 1048576), (2097152, 2097153))),
+        "00000026 32 00000009 0000000700020000000000000000000000000010000000000000002000000000000000200001",
+    ),
+    (
+        records.Pace(transfer_id=7, rate=2500000, priority=2),
+        "0000000d 33 00000009 0000000700000000002625a002",
+    ),
+    (
+        records.Mark(file_id=b"f" * 16, state=5),
+        "00000011 34 00000009 6666666666666666666666666666666605",
+    ),
+    (
+        records.State(file_id=b"f" * 16, at=6, state=4, nick="Zoë", file_name="a.png"),
+        "00000025 35 00000009 66666666666666666666666666666666000000000000000604045a6fc3ab0005612e706e67",
+    ),
+    (
+        records.ListStates(file_id=b"f" * 16),
+        "00000010 36 00000009 66666666666666666666666666666666",
+    ),
+    (
+        records.DeleteFile(file_id=b"f" * 16),
+        "00000010 37 00000009 66666666666666666666666666666666",
     ),
     (
         records.Administer(action=2, target="10.0.0.9", text="spam"),

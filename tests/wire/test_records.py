@@ -18,6 +18,7 @@ from udpchat.wire.numbers import RecordType
 from udpchat.wire.records import (
     Account,
     Administer,
+    Blocks,
     Credit,
     Fetch,
     Finished,
@@ -25,9 +26,14 @@ from udpchat.wire.records import (
     Line,
     ListFiles,
     Login,
+    Mark,
+    Member,
+    Missing,
     Notice,
+    Offer,
     Open,
     Opened,
+    Pace,
     Password,
     Presence,
     Receipt,
@@ -38,6 +44,7 @@ from udpchat.wire.records import (
     Said,
     Say,
     Seen,
+    State,
     UnknownRecord,
     Unsupported,
     User,
@@ -124,6 +131,10 @@ def test_numbers_that_a_later_version_may_name_stay_numbers() -> None:
         Account(99, 255, b"", "ann"),
         Receipt(99, 1, "", "ann"),
         Administer(99, "ann", ""),
+        Pace(1, 0, 99),
+        Mark(bytes(16), 99),
+        State(bytes(16), 1, 99, "ann", "a.txt"),
+        Member(1, 0, 0, 0, bytes(16), 255, "a"),
     ):
         assert decode_record(record.TYPE, encode_record(record)[9:]) == record
 
@@ -146,9 +157,9 @@ def test_a_known_code_equals_its_name() -> None:
         lambda: Say(bytes(16), b"lobby", "text"),  # type: ignore[arg-type]
         lambda: Say(bytes(16), "lobby", "\ud800"),
         lambda: Say(bytes(16), "lobby", "x" * 65_536),
-        lambda: Open(bytes(16), 2**53, "name"),
-        lambda: Open(bytes(16), -1, "name"),
-        lambda: Open(bytes(16), 1.0, "name"),  # type: ignore[arg-type]
+        lambda: Open(bytes(16), 2**53, 0, 0, 0, "name"),
+        lambda: Open(bytes(16), -1, 0, 0, 0, "name"),
+        lambda: Open(bytes(16), 1.0, 0, 0, 0, "name"),  # type: ignore[arg-type]
         lambda: Credit(2**32, 0),
         lambda: User(2**53, 0, 0, "nick", ""),
         lambda: Said(bytes(16), 1, 1, 256),
@@ -156,15 +167,22 @@ def test_a_known_code_equals_its_name() -> None:
         lambda: Welcome(0, 0, 0, 0, 0, bytes(256), "", ""),
         lambda: Account(1, 0, bytes(256), "nick"),
         lambda: Seen(2**53),
-        lambda: Opened(1, 0, ((1, 1),)),
-        lambda: Opened(1, 0, ((2, 1),)),
-        lambda: Opened(1, 0, ((1, 3), (3, 4))),
-        lambda: Opened(1, 0, ((1, 3), (2, 4))),
-        lambda: Opened(1, 0, ((5, 6), (1, 2))),
-        lambda: Opened(1, 0, ((-1, 2),)),
-        lambda: Opened(1, 0, ((1, 2**53),)),
-        lambda: Opened(1, 0, [(1, 2)]),  # type: ignore[arg-type]
-        lambda: Fetch(bytes(16), "", tuple((2 * n, 2 * n + 1) for n in range(65_536))),
+        lambda: Opened(1, 0, 0, ((1, 1),)),
+        lambda: Opened(1, 0, 0, ((2, 1),)),
+        lambda: Opened(1, 0, 0, ((1, 3), (3, 4))),
+        lambda: Opened(1, 0, 0, ((1, 3), (2, 4))),
+        lambda: Opened(1, 0, 0, ((5, 6), (1, 2))),
+        lambda: Opened(1, 0, 0, ((-1, 2),)),
+        lambda: Opened(1, 0, 0, ((1, 2**53),)),
+        lambda: Opened(1, 0, 0, [(1, 2)]),  # type: ignore[arg-type]
+        lambda: Fetch(bytes(16), 0, 0, "", tuple((2 * n, 2 * n + 1) for n in range(65_536))),
+        lambda: Member(1, 0, 2**53, 0, bytes(16), 0, "path"),
+        lambda: Member(1, 0, 0, 0, bytes(16), 0, "p" * 65_536),
+        lambda: Offer(1, bytes(16), 0, bytes(16), bytes(31), 0, 0, 0, "", "name"),
+        lambda: Blocks(1, 0, bytes(65_536)),
+        lambda: Missing(1, ((2, 1),)),
+        lambda: Pace(1, 2**53, 1),
+        lambda: Mark(bytes(16), 256),
     ],
 )
 def test_a_value_that_its_field_cannot_carry_is_refused(make: Callable[[], Record]) -> None:
@@ -194,10 +212,10 @@ def test_passwords_and_tickets_are_not_in_what_a_log_would_show(record: Record) 
 
 def test_a_record_above_the_cap_is_not_encoded() -> None:
     ranges = tuple((2 * n, 2 * n + 1) for n in range(65_535))
-    largest = Opened(1, 2, ranges)
-    assert len(encode_record(largest)) == 9 + 14 + 16 * 65_535 <= 9 + MAX_RECORD
+    largest = Opened(1, 2, 0, ranges)
+    assert len(encode_record(largest)) == 9 + 15 + 16 * 65_535 <= 9 + MAX_RECORD
     with pytest.raises(UsageError, match="no record"):
-        encode_record(Fetch(bytes(16), "n" * 100, ranges))
+        encode_record(Fetch(bytes(16), 0, 0, "n" * 100, ranges))
 
 
 @pytest.mark.parametrize("request_id", [-1, 2**32])
@@ -238,7 +256,7 @@ def test_a_record_is_handed_out_with_its_last_byte_and_not_before() -> None:
 
 
 def test_a_large_record_comes_through_in_datagram_sized_pieces() -> None:
-    record = Opened(1, 2, tuple((2 * n, 2 * n + 1) for n in range(65_535)))
+    record = Opened(1, 2, 0, tuple((2 * n, 2 * n + 1) for n in range(65_535)))
     channel = encode_record(record, 5) + encode_record(ListFiles(), 6)
     reader = RecordReader()
     received = [item for at in range(0, len(channel), 1400) for item in reader.feed(channel[at : at + 1400])]

@@ -265,7 +265,7 @@ def test_the_packet_tables_say_where_and_what_a_field_is(row: str) -> None:
         "| 9 | 16 | bytes[16] | `message_id` | made by the client; the same id is the same message |",
         "| 25 | … | u8 length, then UTF-8 | `room` | room it is meant for |",
         "| … | … | u16 length, then UTF-8 | `text` | the line |",
-        "| 21 | … | u16 count, then each `start` u64, `stop` u64 | `present` | byte ranges the server holds already |",
+        "| 22 | … | u16 count, then each `start` u64, `stop` u64 | `present` | byte ranges the server holds already |",
         "`change`: 1 JOINED, 2 LEFT, 3 LOST, 4 KICKED, 5 BANNED, 6 AWAY, 7 BACK, 8 ENTERED, 9 WENT, 10 TOPIC",
     ],
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.wireshark.test_dissector_damage import plaintext
 from tests.wireshark.tshark import capture_of, infos, tshark
-from udpchat.config import MIB
+from udpchat.config import KIB, MIB
 from udpchat.crypto.plain import checksum_trailer
+from udpchat.files.members import WHOLE
 from udpchat.wire import codec, records
 from udpchat.wire.codec import Ack, Body, Close, Cookie, Data, Hello, Message, Params, Ping, Probe, Reply, Version
 from udpchat.wire.numbers import Flag, PacketType
@@ -64,6 +66,51 @@ PACKETS = [
 ]
 
 NEWEST = 2**53 - 1
+
+
+def open_file(room: str = "", to: str = "", members: int = 0, flags: int = 0) -> records.Open:
+    return records.Open(bytes(16), 2 * MIB, 1, members, flags, "a b.txt", room, to)
+
+
+FILE = records.File(
+    file_id=bytes(16),
+    size=1,
+    md5=MD5,
+    stored_at=1,
+    expires_at=0,
+    present=1,
+    width=0,
+    height=0,
+    members=0,
+    delivered=0,
+    verified=0,
+    opened=0,
+    flags=0,
+    state=1,
+    media="text/plain",
+    owner="bob",
+    room="tea",
+    to="",
+    file_name="a.txt",
+)
+OFFER = records.Offer(4, bytes(16), 10, MD5, bytes(32), 1, 0, 0, "text/plain", "a.txt")
+SHARED = records.Shared(
+    sequence=7,
+    sent_at=8,
+    file_id=bytes(16),
+    size=10,
+    md5=MD5,
+    width=0,
+    height=0,
+    members=0,
+    flags=0,
+    media="text/plain",
+    room="tea",
+    owner="bob",
+    to="",
+    file_name="a.txt",
+)
+MEMBER = records.Member(4, 2, 9, 1, MD5, 0, "bin/run")
 
 RECORDS: list[tuple[Record, str]] = [
     (records.Join(bytes(32), bytes(64), bytes(16), 1, 0, 0, b"", "alice", "udpchat 1"), "JOIN alice"),
@@ -125,24 +172,53 @@ RECORDS: list[tuple[Record, str]] = [
         'HISTORY 50 at most, in tea, from bob, of "吃饭", before 9',
     ),
     (records.Done(), "DONE"),
-    (records.Open(bytes(16), 2 * MIB, "a b.txt"), 'OPEN "a b.txt", 2 MiB'),
-    (records.Opened(3, 100, ()), "OPENED transfer 3, room up to 100"),
+    (open_file(), 'OPEN "a b.txt", 2 MiB'),
+    (open_file(room="tea"), 'OPEN "a b.txt", 2 MiB in tea'),
+    (open_file(room="lobby"), 'OPEN "a b.txt", 2 MiB'),
+    (open_file(to="bob"), 'OPEN "a b.txt", 2 MiB to bob'),
+    (open_file(members=3, flags=1), 'OPEN folder "a b.txt", 3 members, 2 MiB'),
+    (records.Opened(3, 100, 0, ()), "OPENED transfer 3, room up to 100"),
+    (
+        records.Opened(3, 100, 8, ((0, 10), (20, 30))),
+        "OPENED transfer 3, room up to 100, 20 bytes are there, the index is there",
+    ),
     (records.Credit(3, 200), "CREDIT transfer 3, room up to 200"),
     (records.Commit(bytes(16), MD5), f"COMMIT MD5 {MD5.hex()}"),
     (records.Committed(bytes(16), bytes(16), MD5, 1, "a.txt"), f'COMMITTED "a.txt", MD5 {MD5.hex()}'),
     (records.Cancel(3, 71, ""), "CANCEL transfer 3, CANCELLED"),
-    (records.ListFiles(), "LIST_FILES"),
-    (records.File(bytes(16), 1, MD5, 1, "bob", "a.txt"), 'FILE "a.txt", 1 byte, of bob'),
-    (records.Fetch(bytes(16), "a.txt", ()), 'FETCH "a.txt"'),
-    (records.Fetch(MD5, "", ()), f"FETCH file {MD5.hex()}"),
-    (records.Offer(4, bytes(16), 10, MD5, "a.txt"), 'OFFER transfer 4, "a.txt", 10 bytes'),
-    (records.Received(4, MD5), f"RECEIVED transfer 4, MD5 {MD5.hex()}"),
+    (records.ListFiles(), "LIST_FILES of all rooms"),
+    (records.ListFiles("tea"), "LIST_FILES of tea"),
+    (FILE, 'FILE "a.txt", 1 byte, of bob in tea'),
+    (replace(FILE, room="lobby", state=0), 'FILE "a.txt", 1 byte, of bob, receiving'),
+    (replace(FILE, room="", to="zoë", state=4, flags=4), 'FILE "a.txt", 1 byte, of bob to zoë, opened'),
+    (replace(FILE, members=9, flags=1, state=99), 'FILE folder "a.txt", 9 members, 1 byte, of bob in tea, state 99'),
+    (records.Fetch(bytes(16), WHOLE, 0, "a.txt", ()), 'FETCH "a.txt"'),
+    (records.Fetch(MD5, WHOLE, 0, "", ()), f"FETCH file {MD5.hex()}"),
+    (records.Fetch(MD5, 7, 0, "", ()), f"FETCH file {MD5.hex()}, member 7 alone"),
     (
-        records.Shared(
-            sequence=7, sent_at=8, room="tea", file_id=bytes(16), size=10, md5=MD5, owner="bob", file_name="a.txt"
-        ),
-        'SHARED "a.txt", 10 bytes, of bob in tea',
+        records.Fetch(MD5, WHOLE, 8, "", ((0, KIB),)),
+        f"FETCH file {MD5.hex()}, 1 KiB are there, the index is there",
     ),
+    (OFFER, 'OFFER transfer 4, "a.txt", 10 bytes'),
+    (replace(OFFER, members=2, flags=1), 'OFFER transfer 4, folder "a.txt", 2 members, 10 bytes'),
+    (records.Received(4, MD5), f"RECEIVED transfer 4, MD5 {MD5.hex()}"),
+    (SHARED, 'SHARED "a.txt", 10 bytes, of bob in tea'),
+    (replace(SHARED, room="", to="zoë", flags=4), 'SHARED "a.txt", 10 bytes, of bob to zoë'),
+    (MEMBER, 'MEMBER transfer 4, number 2: "bin/run", 9 bytes'),
+    (replace(MEMBER, transfer_id=0, flags=2), 'MEMBER number 2: "bin/run", 9 bytes, executable'),
+    (replace(MEMBER, size=0, flags=1, path="bin"), 'MEMBER transfer 4, number 2: folder "bin"'),
+    (records.ListMembers(MD5), f"LIST_MEMBERS of file {MD5.hex()}"),
+    (records.WantBlocks(4), "WANT_BLOCKS transfer 4"),
+    (records.Blocks(4, 1024, bytes(64)), "BLOCKS transfer 4, 2 from block 1024 on"),
+    (records.Missing(4, ()), "MISSING transfer 4, nothing"),
+    (records.Missing(4, ((MIB, 2 * MIB),)), "MISSING transfer 4, 1 MiB: 1048576 to 2097151"),
+    (records.Missing(4, ((0, 9), (10, 11))), "MISSING transfer 4, 10 bytes: 0 to 8 and 1 more ranges"),
+    (records.Pace(4, 2_500_000, 2), "PACE transfer 4, 2500000 bytes/s at most, high priority"),
+    (records.Pace(4, 0, 9), "PACE transfer 4, at any rate, priority 9 priority"),
+    (records.Mark(MD5, 5), f"MARK file {MD5.hex()} declined"),
+    (records.State(MD5, 1, 3, "zoë", "a.txt"), 'STATE "a.txt" verified by zoë'),
+    (records.ListStates(MD5), f"LIST_STATES of file {MD5.hex()}"),
+    (records.DeleteFile(MD5), f"DELETE_FILE file {MD5.hex()}"),
     (records.Tune(8, "go-back-n", "fixed"), "TUNE go-back-n, window 8, fixed"),
     (records.Tuned(0, "stop-and-wait", "bbr"), "TUNED stop-and-wait, bbr"),
     (records.Administer(2, "10.0.0.9", "spam"), "ADMINISTER ban 10.0.0.9: spam"),
@@ -191,3 +267,17 @@ def test_wall_clock_times_are_shown_as_dates(tmp_path: Path) -> None:
     content = records.encode_record(records.Notice(1_700_000_000_123_456, "x"))
     capture = capture_of(tmp_path / "dates.pcapng", [plaintext(PacketType.MSG, 0, Message(0, 0), content)])
     assert "1700000000123456 us (2023-11-14 22:13:20.123456 UTC)" in tshark(capture, "-O", "udpchat")
+
+
+def test_the_hashes_of_blocks_are_shown_one_by_one_with_the_number_of_the_block(tmp_path: Path) -> None:
+    hashes = [bytes([number] * 32) for number in (1, 2)]
+    content = records.encode_record(records.Blocks(4, 1_023, b"".join(hashes)))
+    content += records.encode_record(records.Blocks(4, 7, b"odd" * 11))
+    capture = capture_of(tmp_path / "blocks.pcapng", [plaintext(PacketType.MSG, 0, Message(0, 0), content)])
+    text = tshark(capture, "-O", "udpchat")
+    assert [line.strip() for line in text.splitlines() if line.strip().startswith("Block ")] == [
+        f"Block 1023: {hashes[0].hex()}",
+        f"Block 1024: {hashes[1].hex()}",
+        f"Block 7: {(b'odd' * 11)[:32].hex()}",
+    ]
+    assert text.count("[Not a whole number of hashes]") == 1

@@ -16,7 +16,7 @@ class ReceiveTransfer:
     already. received: what is here; read it, do not change it.
     """
 
-    __slots__ = ("_limit", "received", "size", "transfer_id")
+    __slots__ = ("_limit", "_max_runs", "received", "size", "transfer_id")
 
     def __init__(self, transfer_id: int, size: int, limit: int, present: Iterable[tuple[int, int]] = ()) -> None:
         if size < 0:
@@ -25,6 +25,7 @@ class ReceiveTransfer:
         self.size = size
         self.received = RangeSet(present)
         self._limit = min(limit, size)
+        self._max_runs = MAX_TRANSFER_RUNS
         if self.received.last > size:
             raise UsageError(f"transfer {transfer_id}: more is present than the file has")
 
@@ -47,6 +48,14 @@ class ReceiveTransfer:
         """Take bytes up to this offset; a lower one than before is ignored, for the peer may have used the higher."""
         self._limit = max(self._limit, min(limit, self.size))
 
+    def reopen(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """These bytes are no longer here and are taken once more; those beyond the limit when it has been raised."""
+        for start, stop in ranges:
+            if not 0 <= start <= stop <= self.size:
+                raise UsageError(f"transfer {self.transfer_id} has no bytes {start} to {stop}")
+            self.received.remove(start, stop)
+        self._max_runs = max(self._max_runs, len(self.received) + MAX_TRANSFER_RUNS)  # these holes are our own
+
     def receive(self, offset: int, length: int) -> tuple[tuple[int, int], ...]:
         """Take in a run of bytes; its parts (start, stop) that were not here before, ascending."""
         received = self.received
@@ -61,7 +70,7 @@ class ReceiveTransfer:
         new = tuple(received.missing(offset, stop))
         for left, right in new:
             received.add(left, right)
-        if len(received) > MAX_TRANSFER_RUNS:
+        if len(received) > self._max_runs:
             # Chunks of a size that a path really carries cannot leave so many holes within one credit.
             raise ProtocolViolationError(ErrorCode.FLOW_CONTROL, f"transfer {self.transfer_id}: too many holes")
         return new

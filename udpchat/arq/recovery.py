@@ -36,6 +36,7 @@ class Counters:
 
     sent_packets: int = 0
     sent_bytes: int = 0
+    data_bytes: int = 0  # of files, in DATA, every sending of them
     acked_bytes: int = 0
     lost_packets: int = 0
     repeated_packets: int = 0  # sent again because their content was lost
@@ -173,6 +174,7 @@ class Recovery:
             received=ack.received,
             arrival=self._unwrap(ack.arrival),
             largest_lost_sent_at=counted_lost[-1].sent_at if counted_lost else -1,
+            ack_delay=min(ack.ack_delay, MAX_ACK_DELAY),
         )
         self.controller.on_ack(sample)
         if self._is_persistent(counted_lost):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Final
 
+from udpchat.arq.asked import Asked
 from udpchat.arq.ranges import RangeSet
-from udpchat.config import MAX_BURST
+from udpchat.config import MAX_TRANSFER_RUNS
 from udpchat.errors import UsageError
+
+NEWEST = 1 << 62  # number of a packet that is younger than any question
+EXACT_RUNS: Final = 64  # asked for again and not acknowledged since: more of them are rounded to grains
+GRAIN: Final = 4_096  # bytes: a burst meets few, so crumbs that a receiver makes up cost little with each packet
 
 
 class SendTransfer:
@@ -18,6 +24,7 @@ class SendTransfer:
     """
 
     __slots__ = (
+        "_asked",
         "_done",
         "_limit",
         "_lost",
@@ -37,6 +44,7 @@ class SendTransfer:
         self.sent_bytes = 0  # all that was handed out, retransmissions included
         self.retransmitted_bytes = 0
         self.fresh_from = 0
+        self._asked = Asked()
         self._limit = min(limit, size)
         self._done = RangeSet((start, min(stop, size)) for start, stop in present if start < size)
         self._lost = RangeSet()
@@ -97,22 +105,63 @@ class SendTransfer:
         if self._next in self._done:
             self._next = self._done.run_at(self._next)[1]
 
-    def on_acked(self, offset: int, length: int) -> None:
-        """The receiver has these bytes."""
+    def on_acked(self, offset: int, length: int, number: int = NEWEST) -> None:
+        """The receiver has these bytes, by the packet of this number."""
         stop = self._sent_stop(offset, length)
-        self._done.add(offset, stop)
-        if self._lost:
-            self._lost.remove(offset, stop)
+        if not self._asked:
+            self._take_in(offset, stop)
+            return
+        for left, right in self._asked.told_by(number, offset, stop):
+            self._asked.settle(left, right)
+            self._take_in(left, right)
 
-    def on_lost(self, offset: int, length: int) -> bool:
+    def _take_in(self, start: int, stop: int) -> None:
+        self._done.add(start, stop)
+        if self._lost:
+            self._lost.remove(start, stop)
+
+    def on_lost(self, offset: int, length: int, number: int = NEWEST) -> bool:
         """A packet with these bytes was lost: they are sent again, but for those that are acknowledged already.
 
         True when all that was sent so far counts no more: the caller then raises `fresh_from`.
         """
         stop = self._sent_stop(offset, length)
-        for left, right in self._done.missing(offset, stop):
-            self._lost.add(left, right)
+        told = self._asked.told_by(number, offset, stop) if self._asked else ((offset, stop),)
+        for start, end in told:
+            for left, right in self._done.missing(start, end):
+                self._lost.add(left, right)
         return False
+
+    def send_again(self, ranges: Iterable[tuple[int, int]], number: int) -> bool:
+        """The receiver no longer holds these bytes: they are sent once more, the ones never sent in their turn.
+
+        ranges: runs (start, stop), what lies beyond the file is ignored; many of them are rounded to whole grains, and
+        more than anybody honest has are taken for the whole file. number: of the next packet. True as `on_lost` does.
+        """
+        for start, stop in self._clip(ranges):
+            self._done.remove(start, stop)
+            if self._next > self._limit:  # all between was skipped, for it was present: nothing of it may go out yet
+                self._next = max(self._limit, min(self._next, start))
+            sent = min(stop, self._next)
+            if start < sent:
+                self._lost.add(start, sent)
+                self._asked.add(start, sent, number)
+        self._skip_present()
+        return False
+
+    def _clip(self, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        clipped = [(max(0, start), min(stop, self.size)) for start, stop in ranges]
+        clipped = [(start, stop) for start, stop in clipped if start < stop]
+        if len(self._asked) + len(clipped) > EXACT_RUNS:
+            clipped = list(RangeSet((start // GRAIN * GRAIN, self._grain_end(stop)) for start, stop in sorted(clipped)))
+        return clipped if self._pieces() + len(clipped) <= MAX_TRANSFER_RUNS else [(0, self.size)]
+
+    def _grain_end(self, stop: int) -> int:
+        return min(-(-stop // GRAIN) * GRAIN, self.size)
+
+    def _pieces(self) -> int:
+        """Separate runs that are remembered because the receiver asked, or said that it has them."""
+        return len(self._done) + len(self._asked)
 
     def raise_limit(self, limit: int) -> None:
         """The receiver takes bytes up to this offset; a lower one than before is ignored."""
@@ -126,73 +175,3 @@ class SendTransfer:
 
     def _sent_end(self) -> int:
         return self._next
-
-
-class _Turn:
-    """A transfer in the round, and how many bytes it may still send before the next one's turn."""
-
-    __slots__ = ("credit", "transfer")
-
-    def __init__(self, transfer: SendTransfer) -> None:
-        self.transfer = transfer
-        self.credit = 0
-
-
-class TransferScheduler:
-    """Transfers of one connection, served fairly by bytes: deficit round robin (Shreedhar and Varghese, 1995).
-
-    A run may overdraw the credit of its transfer, which then waits longer. How many transfers there are is the
-    caller's to limit.
-    """
-
-    __slots__ = ("_round", "_transfers")
-
-    def __init__(self) -> None:
-        self._transfers: dict[int, SendTransfer] = {}
-        self._round: list[_Turn] = []  # whose turn it is first
-
-    def add(self, transfer: SendTransfer) -> None:
-        """Let a transfer take part."""
-        if transfer.transfer_id in self._transfers:
-            raise UsageError(f"transfer {transfer.transfer_id} is there already")
-        self._transfers[transfer.transfer_id] = transfer
-        self._round.append(_Turn(transfer))
-
-    def remove(self, transfer_id: int) -> None:
-        """Forget a transfer; one that is not there is forgotten already."""
-        if self._transfers.pop(transfer_id, None) is not None:
-            self._round = [turn for turn in self._round if turn.transfer.transfer_id != transfer_id]
-
-    def find(self, transfer_id: int) -> SendTransfer | None:
-        """The transfer with this id."""
-        return self._transfers.get(transfer_id)
-
-    def __iter__(self) -> Iterator[SendTransfer]:
-        return iter(self._transfers.values())
-
-    def __len__(self) -> int:
-        return len(self._transfers)
-
-    @property
-    def has_work(self) -> bool:
-        """Whether any transfer has bytes to send now."""
-        return any(transfer.has_work for transfer in self._transfers.values())
-
-    def next_run(self, chunk_size: int, max_chunks: int) -> tuple[SendTransfer, int, int, bool] | None:
-        """What to send next: the transfer, and offset, length and repetition as `SendTransfer.next_run` tells them."""
-        turns = self._round
-        quantum = max(MAX_BURST, chunk_size * max_chunks)
-        for _ in range(len(turns)):
-            turn = turns[0]
-            run = turn.transfer.next_run(chunk_size, max_chunks)
-            if run is None:
-                turn.credit = 0  # who has nothing to send saves nothing up
-                turns.append(turns.pop(0))
-                continue
-            if turn.credit <= 0:
-                turn.credit += quantum
-            turn.credit -= run[1]
-            if turn.credit <= 0:
-                turns.append(turns.pop(0))
-            return turn.transfer, *run
-        return None

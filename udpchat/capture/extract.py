@@ -6,30 +6,25 @@ over; they were sent again.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Final
 
 from udpchat.capture.keyring import Keyring, clear_size, is_sealed
 from udpchat.capture.tolerant import Readable
 from udpchat.capture.transfers import Recovered, Transfers
+from udpchat.capture.writing import Numbered, SafeName, write_recovered
 from udpchat.errors import CaptureError, DecodeError, StorageError
 from udpchat.wire import hot
 from udpchat.wire.codec import checksum_fits, decode
 from udpchat.wire.numbers import Flag, PacketType
 
-MAX_NUMBER: Final = 10_000  # of files with one name in a folder
 _FROM_SERVER: Final = int(Flag.FROM_SERVER)
-
-SafeName = Callable[[str], str]  # display text -> name of a file
-Numbered = Callable[[str, int], str]  # "a.txt", 2 -> "a (2).txt"
 
 
 @dataclass(slots=True)
@@ -43,7 +38,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """A file of a capture. path: where it was written; None when it was not."""
+    """A file or folder of a capture. path: where it was written; None when it was not."""
 
     found: Recovered
     path: Path | None
@@ -122,32 +117,6 @@ def _explain(path: Path, keys: Keyring | None, reading: Reading) -> str:
     return f"no key of the key log opens {sealed}: the keys are wrong or the packets damaged"
 
 
-def write_file(found: Recovered, folder: Path, safe_name: SafeName, numbered: Numbered) -> Path:
-    """Write a recovered file, whole or with zeros in its holes, under a name that was free. StorageError."""
-    wanted = safe_name(found.name or f"transfer-{found.transfer_id}")
-    path = folder / wanted
-    try:
-        for number in count(2):
-            try:
-                fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-                break
-            except FileExistsError:
-                if number > MAX_NUMBER:
-                    raise
-                path = folder / numbered(wanted, number)
-        try:
-            with os.fdopen(fd, "wb") as file:
-                for piece in found.part.pieces():
-                    file.write(piece)
-        except BaseException:  # Ctrl-C, too: half a file would pass for a whole one
-            with suppress(OSError):
-                path.unlink()
-            raise
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
-    return path
-
-
 def extract_files(
     readable: Readable,
     keys: Keyring | None,
@@ -167,6 +136,6 @@ def extract_files(
         extracted = []
         for found in transfers.recovered():
             is_wanted = found.is_genuine or (partial and found.seen > 0)
-            path = write_file(found, folder, safe_name, numbered) if is_wanted else None
+            path = write_recovered(found, folder, safe_name, numbered) if is_wanted else None
             extracted.append(Extracted(found, path))
     return extracted, reading

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from udpchat.arq.channels import ReceiveChannel
-from udpchat.config import CHANNEL_COUNT, MAX_RECORD
+from udpchat.config import CHANNEL_COUNT, MAX_FOLDER_MEMBERS, MAX_MEMBER_PATH, MAX_RECORD
 from udpchat.errors import ProtocolViolationError
+from udpchat.files.members import WHOLE, Index, MemberInfo
+from udpchat.wire.numbers import FileFlag, MemberFlag
 from udpchat.wire.record_types import RECORD_CLASSES
 from udpchat.wire.records import (
     RECORD_HEADER_SIZE,
@@ -21,6 +23,7 @@ from udpchat.wire.records import (
     Commit,
     Committed,
     Fetch,
+    Member,
     Offer,
     Open,
     Opened,
@@ -103,7 +106,9 @@ def _begins_record(content: bytes | memoryview) -> bool:
 class Announced:
     """What the records say of a transfer. from_server: its bytes are sent by the server.
 
-    present: ranges of bytes that the receiver had before. md5s: who says what. outcome: "" while nothing is known.
+    file_key: upload id or file id, and of a member alone its number. present: ranges of bytes that the receiver had
+    before. md5s: who says what. outcome: "" while nothing is known. member_count: of a folder; members: those whose
+    records were seen, from number 0 on without a hole; None of a file.
     """
 
     transfer_id: int
@@ -115,6 +120,13 @@ class Announced:
     md5_sent: bytes | None = None
     md5_stored: bytes | None = None
     outcome: str = ""
+    member_count: int = 0
+    members: list[MemberInfo] | None = None
+
+    @property
+    def index(self) -> Index | None:
+        """Of a folder, when all of it was seen."""
+        return Index(self.members) if self.members is not None and len(self.members) == self.member_count else None
 
 
 @dataclass(slots=True)
@@ -125,8 +137,9 @@ class Conversation:
     counts: Counter[str] = field(default_factory=Counter)
     _channels: dict[tuple[bool, int], ChannelReader] = field(default_factory=dict)
     _opens: dict[int, Open] = field(default_factory=dict)  # by request id
-    _fetches: dict[int, Ranges] = field(default_factory=dict)  # what the client had, by request id
+    _fetches: dict[int, Fetch] = field(default_factory=dict)  # by request id
     _uploads: dict[bytes, Announced] = field(default_factory=dict)  # by upload id
+    _indexes: dict[tuple[bool, int], list[MemberInfo]] = field(default_factory=dict)  # by end and transfer id
 
     @property
     def gaps(self) -> int:
@@ -152,36 +165,63 @@ class Conversation:
         match record:
             case Open() if len(self._opens) < MAX_TRANSFERS:
                 self._opens[request_id] = record
-            case Fetch(_, _, present) if len(self._fetches) < MAX_TRANSFERS:
-                self._fetches[request_id] = present
+            case Fetch() if len(self._fetches) < MAX_TRANSFERS:
+                self._fetches[request_id] = record
             case Commit(upload_id, md5) if (upload := self._uploads.get(upload_id)) is not None:
                 upload.md5_sent = md5
             case Received(transfer_id, md5) if (download := self.transfers.get(transfer_id)) is not None:
                 download.md5_stored, download.outcome = md5, "received"
             case Cancel():
                 self._on_cancel(record)
+            case Member():
+                self._on_member(record, from_server=False)
             case _:
                 pass
 
     def _on_server(self, request_id: int, record: Record) -> None:
         match record:
-            case Opened(transfer_id, _, present):
-                self._on_opened(transfer_id, present, self._opens.pop(request_id, None))
+            case Opened():
+                self._on_opened(record, self._opens.pop(request_id, None))
             case Committed(upload_id, _, md5) if (upload := self._uploads.get(upload_id)) is not None:
                 upload.md5_stored, upload.outcome = md5, "committed"
-            case Offer(transfer_id, file_id, size, md5, name) if len(self.transfers) < MAX_TRANSFERS:
-                present = self._fetches.pop(request_id, ())
-                self.transfers[transfer_id] = Announced(transfer_id, True, name, size, file_id, present, md5)
+            case Offer() if len(self.transfers) < MAX_TRANSFERS:
+                self._on_offer(record, self._fetches.pop(request_id, None))
             case Cancel():
                 self._on_cancel(record)
+            case Member():
+                self._on_member(record, from_server=True)
             case _:
                 pass
 
-    def _on_opened(self, transfer_id: int, present: Ranges, opened: Open | None) -> None:
-        if opened is None or len(self._uploads) >= MAX_TRANSFERS or transfer_id in self.transfers:
+    def _on_opened(self, answer: Opened, asked: Open | None) -> None:
+        if asked is None or len(self._uploads) >= MAX_TRANSFERS or answer.transfer_id in self.transfers:
             return
-        upload = Announced(transfer_id, False, opened.file_name, opened.size, opened.upload_id, present)
-        self.transfers[transfer_id] = self._uploads[opened.upload_id] = upload
+        upload = Announced(answer.transfer_id, False, asked.file_name, asked.size, asked.upload_id, answer.present)
+        if asked.flags & FileFlag.FOLDER:
+            upload.member_count, upload.members = asked.members, self._members_of(False, answer.transfer_id)
+        self.transfers[answer.transfer_id] = self._uploads[asked.upload_id] = upload
+
+    def _on_offer(self, offer: Offer, asked: Fetch | None) -> None:
+        present, number = (asked.present, asked.number) if asked is not None else ((), WHOLE)
+        key = offer.file_id if number == WHOLE else offer.file_id + number.to_bytes(4, "big")
+        download = Announced(offer.transfer_id, True, offer.file_name, offer.size, key, present, offer.md5)
+        if offer.flags & FileFlag.FOLDER:
+            download.member_count, download.members = offer.members, self._members_of(True, offer.transfer_id)
+        self.transfers[offer.transfer_id] = download
+
+    def _members_of(self, from_server: bool, transfer_id: int) -> list[MemberInfo]:
+        """The index of a folder as far as it was seen. It has a channel of its own: it may come before OFFER does."""
+        if len(self._indexes) >= MAX_TRANSFERS:
+            return self._indexes.get((from_server, transfer_id), [])
+        return self._indexes.setdefault((from_server, transfer_id), [])
+
+    def _on_member(self, record: Member, *, from_server: bool) -> None:
+        """The next line of a folder's index; lists of members that are only shown have no transfer."""
+        members = self._members_of(from_server, record.transfer_id)
+        is_possible = record.transfer_id and len(record.path.encode()) <= MAX_MEMBER_PATH
+        if is_possible and record.number == len(members) < MAX_FOLDER_MEMBERS:
+            flags = MemberFlag(record.flags)
+            members.append(MemberInfo(record.path, record.size, record.modified, flags, record.md5))
 
     def _on_cancel(self, cancel: Cancel) -> None:
         if (transfer := self.transfers.get(cancel.transfer_id)) is not None:

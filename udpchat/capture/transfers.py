@@ -17,6 +17,7 @@ from typing import Final
 from udpchat.arq.ranges import RangeSet
 from udpchat.capture.records import Announced, Conversation
 from udpchat.errors import StorageError
+from udpchat.files.members import Index, folder_md5
 
 MAX_CONVERSATIONS: Final = 1_024
 MAX_PARTS: Final = 4_096
@@ -82,8 +83,9 @@ class Part:
 class Recovered:
     """What a capture has of a file. size: None when no record told it. missing: byte ranges that were not seen.
 
-    md5: of the bytes, when none is missing. md5_sent, md5_stored: what the two ends said. present: ranges that the
-    receiver had before this transfer, so that nobody sent them.
+    md5: of the bytes, or of a folder's members, when none is missing. md5_sent, md5_stored: what the two ends said.
+    present: ranges that the receiver had before this transfer, so that nobody sent them. is_folder: many files, one
+    behind the other; index: which, when the capture has all of it.
     """
 
     connection_id: bytes
@@ -98,6 +100,8 @@ class Recovered:
     md5_sent: bytes | None
     md5_stored: bytes | None
     part: Part
+    is_folder: bool = False
+    index: Index | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -122,7 +126,7 @@ class Transfers:
         self._folder = folder
         self._conversations: dict[bytes, Conversation] = {}
         self._parts: dict[TransferKey, Part] = {}
-        self._uploads: dict[bytes, Part] = {}  # by upload id: one upload may go on in another connection
+        self._begun: dict[tuple[bool, bytes], Part] = {}  # by end and file key: what another connection may go on with
 
     def on_message(self, connection_id: bytes, from_server: bool, channel: int, offset: int, content: bytes) -> None:
         """Content of a channel, in plaintext."""
@@ -152,15 +156,21 @@ class Transfers:
         part = self._parts.get(key)
         if part is None:
             announced = self._announced(key)
-            part = self._uploads.get(announced.file_key) if announced and not announced.from_server else None
+            part = self._earlier(announced)
             if part is None:
                 if len(self._parts) >= MAX_PARTS:
                     return None
                 part = Part(self._folder / f"part-{len(self._parts)}")
-                if announced and not announced.from_server:
-                    self._uploads[announced.file_key] = part
+            if announced is not None:
+                self._begun[announced.from_server, announced.file_key] = part
             self._parts[key] = part
         return part
+
+    def _earlier(self, announced: Announced | None) -> Part | None:
+        """The part that this transfer goes on with: the same upload, or a file of which the client has bytes."""
+        if announced is None or (announced.from_server and not announced.present):
+            return None
+        return self._begun.get((announced.from_server, announced.file_key))
 
     def _announced(self, key: TransferKey) -> Announced | None:
         connection_id, from_server, transfer_id = key
@@ -172,23 +182,36 @@ class Transfers:
         """All files, in the order in which they began; empty ones after those with bytes. StorageError."""
         # Of an upload over several connections the last one knows the outcome.
         seen = {part: key for key, part in self._parts.items()}
+        indexes = self._indexes()
         for part, key in seen.items():
-            yield self._recovered(key, part, self._announced(key))
+            yield self._recovered(key, part, self._announced(key), indexes)
         for connection_id, conversation in self._conversations.items():
             for announced in conversation.transfers.values():
                 key = (connection_id, announced.from_server, announced.transfer_id)
-                is_known = key in self._parts or (not announced.from_server and announced.file_key in self._uploads)
-                if not is_known:
+                if key not in self._parts and self._earlier(announced) is None:
                     part = Part(self._folder / "none")
-                    yield self._recovered(key, part, announced)
+                    yield self._recovered(key, part, announced, indexes)
 
-    def _recovered(self, key: TransferKey, part: Part, announced: Announced | None) -> Recovered:
+    def _indexes(self) -> dict[tuple[bool, bytes], Index]:
+        """Indexes of folders that were seen whole, by end and file key: later connections need not repeat one."""
+        return {
+            (each.from_server, each.file_key): index
+            for conversation in self._conversations.values()
+            for each in conversation.transfers.values()
+            if (index := each.index) is not None and index.size == each.size
+        }
+
+    def _recovered(
+        self, key: TransferKey, part: Part, announced: Announced | None, indexes: dict[tuple[bool, bytes], Index]
+    ) -> Recovered:
         connection_id, from_server, transfer_id = key
         size = announced.size if announced is not None else None
+        is_folder = announced is not None and announced.members is not None
+        index = indexes.get((from_server, announced.file_key)) if announced is not None and is_folder else None
         missing = tuple(part.has.missing(0, part.has.last if size is None else size))
         is_whole = size is not None and not missing and part.has.last <= size
         try:
-            md5 = _digest(part) if is_whole else None
+            md5 = _digest(part, index, is_folder=is_folder) if is_whole else None
         except OSError as error:
             raise _trouble(self._folder, error) from error
         return Recovered(
@@ -204,12 +227,39 @@ class Transfers:
             md5_sent=announced.md5_sent if announced is not None else None,
             md5_stored=announced.md5_stored if announced is not None else None,
             part=part,
+            is_folder=is_folder,
+            index=index,
         )
 
 
-def _digest(part: Part) -> bytes:
+def _digest(part: Part, index: Index | None, *, is_folder: bool) -> bytes | None:
+    """MD5 as the protocol has it; None of a folder whose index is not known."""
+    if not is_folder:
+        return _md5(part.pieces())
+    if index is None:
+        return None
+    return folder_md5(_md5(pieces) for _, pieces in slices(part, index))
+
+
+def slices(part: Part, index: Index) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """Number and bytes of each member in order, each to be read to its end before the next; short where bytes lack."""
+    pieces = part.pieces()
+    rest = memoryview(b"")
+
+    def read(left: int) -> Iterator[bytes]:
+        nonlocal rest
+        while left > 0 and (rest or (rest := memoryview(next(pieces, b"")))):
+            piece, rest = rest[:left], rest[left:]
+            left -= len(piece)
+            yield bytes(piece)
+
+    for number, member in enumerate(index):
+        yield number, read(member.size)
+
+
+def _md5(pieces: Iterator[bytes]) -> bytes:
     digest = hashlib.md5(usedforsecurity=False)
-    for piece in part.pieces():
+    for piece in pieces:
         digest.update(piece)
     return digest.digest()
 

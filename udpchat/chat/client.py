@@ -24,8 +24,8 @@ from udpchat.chat.events import (
     WaitingInQueue,
 )
 from udpchat.chat.membership import Membership
+from udpchat.chat.messages import attachment_of
 from udpchat.chat.outbox import Outbox
-from udpchat.chat.ports import Attachment
 from udpchat.chat.returning import FINAL, PASSING, Returning
 from udpchat.config import LOBBY, SEEN_DELAY
 from udpchat.crypto.identity import Identity
@@ -258,6 +258,8 @@ class ChatClient:
             count, token = welcome.user_count, welcome.token
             self._desk.tell(Joined(welcome.nick, welcome.room, count, server_time, token, sequence, flags))
         self._say_all()
+        if me.on_in is not None:
+            me.on_in(welcome.nick)
 
     def _on_join_refused(self, request_id: int, code: int, text: str) -> None:  # noqa: ARG002 - as all refusals
         if not self.returning.is_trying:
@@ -292,6 +294,8 @@ class ChatClient:
                 self._on_login_answered(request_id)
             case Finished():
                 self.requests.finish_list(request_id)
+            case Done() if self.requests.finish_list(request_id):
+                pass  # what another service asked
             case User() | Room() | Account() | Ban() | Done() as record:
                 if isinstance(record, Account):
                     self._on_account(record)
@@ -320,7 +324,8 @@ class ChatClient:
             self.me.seen = record.sequence
             if self.me.told.add(record.sequence):
                 self._desk.tell(event)
-            due = now if isinstance(record, Private) else now + SEEN_DELAY
+            is_private = isinstance(record, Private) or (isinstance(record, Shared) and not record.room)
+            due = now if is_private else now + SEEN_DELAY
             self._confirm_at = due if self._confirm_at is None else min(self._confirm_at, due)
 
     def _on_news(self, record: object) -> None:
@@ -351,5 +356,6 @@ def message_event(record: Line | Private | Shared) -> LineSaid | PrivateSaid | F
             return LineSaid(sequence, sent_at, room, sender, text)
         case Private(sequence, sent_at, sender, recipient, text):
             return PrivateSaid(sequence, sent_at, sender, recipient, text)
-        case Shared(sequence, sent_at, file_id, size, md5, room, owner, file_name):
-            return FileSaid(sequence, sent_at, room, owner, Attachment(file_id, file_name, size, md5))
+        case Shared() as shared:
+            file = attachment_of(shared)
+            return FileSaid(shared.sequence, shared.sent_at, shared.room, shared.owner, file, shared.to)

@@ -53,13 +53,14 @@ class PrivateSaid:
 
 @dataclass(frozen=True, slots=True)
 class FileSaid:
-    """A file was sent to a room. Also at the server."""
+    """A file was sent to a room, or to one person: the room is empty then. Also at the server."""
 
     sequence: int
     sent_at: int
     room: str
     sender: str
     file: Attachment
+    recipient: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from udpchat.chat.told import Told
@@ -21,7 +22,8 @@ class Membership:
     server_key: of the first connection. is_in: we have joined, on the connection that stands; was_in: on any.
     is_queued: we wait for a place. away: why we are, told again when we return. is_account: and not a guest.
     told: what the application was told. logins: requests to be another person that are not answered. is_other: one was
-    answered, and the server does not know yet that we know.
+    answered, and the server does not know yet that we know. on_in: told our nickname whenever we are in; what other
+    services had to say waits for that.
     """
 
     client_id: bytes
@@ -41,6 +43,7 @@ class Membership:
     told: Told = field(default_factory=Told)
     logins: set[int] = field(default_factory=set)
     is_other: bool = False
+    on_in: Callable[[str], None] | None = None
 
     def came_in(self, welcome: Welcome) -> None:
         """We have joined, or are back."""

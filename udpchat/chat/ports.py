@@ -46,6 +46,7 @@ from udpchat.chat.account_ports import (
     VerifyPassword,
 )
 from udpchat.protocol.ports import StoreRequest
+from udpchat.wire.numbers import PLAIN_FILE, FileFlag
 
 __all__ = [
     "NOBODY",
@@ -114,12 +115,20 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A stored file that was sent to a room. file_id, md5: 16 bytes; size in bytes."""
+    """A stored file or folder that was sent to a room or a person. file_id, md5: 16 bytes; size in bytes.
+
+    media: media type by its content, empty when unknown; width, height: of an image [pixels]. members: of a folder.
+    """
 
     file_id: bytes
     file_name: str
     size: int
     md5: bytes
+    media: str = ""
+    width: int = 0
+    height: int = 0
+    members: int = 0
+    flags: FileFlag = PLAIN_FILE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from udpchat.chat.accounts import Accounts
+from udpchat.chat.addressing import Place, Then, address
 from udpchat.chat.administration import Administration
 from udpchat.chat.delivery import Delivery
 from udpchat.chat.hall import Hall, Seat
 from udpchat.chat.history import HistoryDesk
-from udpchat.chat.names import normal, not_there
 from udpchat.chat.pace import Pace
 from udpchat.chat.ports import Attachment, Stored
 from udpchat.chat.presence import Presence
@@ -153,28 +153,34 @@ class ChatServer:
         if not isinstance(record, Seen):  # that a program says, not a person
             seat.last_seen = self.hall.wall(now)
 
-    # -- what the file service tells -----------------------------------------------------------------------------------
+    # -- what the file service asks and tells --------------------------------------------------------------------------
 
-    def objection(self, session: Session, room: str) -> str | None:
-        """Why somebody cannot send files to a room; None when they can. room: empty for the lobby."""
-        seat = self.hall.find(session.connection_id)
-        return None if seat is None or self.hall.is_member(seat, normal(room) or LOBBY) else not_there(room)
+    def address(self, session: Session, room: str, nick: str, then: Then) -> None:
+        """Where a file goes that somebody sends; see addressing.py."""
+        address(self.hall, session, room, nick, then)
 
     def share(
         self,
         session: Session,
-        room: str,
-        attachment: Attachment,
+        place: Place,
+        file: Attachment,
         then: Callable[[StorageError | None], None],
         *,
         sent_at: int,
     ) -> None:
-        """A file was stored: make it a message of a room. then: called when it is one, or could not be.
-
-        sent_at: wall clock [us].
-        """
+        """A file was stored: make it a message. then: called when it is one, or could not be. sent_at: wall [us]."""
 
         def on_stored(result: Stored | StorageError) -> None:
             then(result if isinstance(result, StorageError) else None)
 
-        self._talking.share(session, attachment, on_stored, sent_at=sent_at, room=normal(room) or LOBBY)
+        self._talking.share(session, file, on_stored, sent_at=sent_at, place=place)
+
+    def rooms_of(self, session: Session) -> frozenset[str]:
+        """The rooms that somebody is a member of, the lobby among them; folded names."""
+        seat = self.hall.find(session.connection_id)
+        return frozenset({LOBBY}) if seat is None else seat.rooms | {LOBBY}
+
+    def is_admin(self, session: Session) -> bool:
+        """Whether somebody may do what administrators may."""
+        seat = self.hall.find(session.connection_id)
+        return seat is not None and seat.is_admin

@@ -6,10 +6,11 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from udpchat.chat.addressing import Place, nobody_called
 from udpchat.chat.delivery import Delivery
 from udpchat.chat.hall import Hall, Seat
 from udpchat.chat.messages import event_of
-from udpchat.chat.names import nearest, normal, not_there
+from udpchat.chat.names import normal, not_there
 from udpchat.chat.ports import NOBODY, AddMessage, Attachment, FindMessage, FindPerson, Message, Person, Stored
 from udpchat.chat.text import text_fault
 from udpchat.chat.throttle import Throttle, Verdict
@@ -219,17 +220,14 @@ class Talking:
         self._hall.refuse(line.received, ErrorCode.UNKNOWN_USER, "that is you; a private line is for somebody else")
 
     def _refuse_unknown(self, line: _Line, name: str) -> None:
-        like = nearest(name, (seat.nick for seat in self._hall))
-        hint = f"; did you mean {like}?" if like else ""
-        text = f"nobody here is called {name}, and there is no such account{hint}"
-        self._hall.refuse(line.received, ErrorCode.UNKNOWN_USER, text)
+        self._hall.refuse(line.received, ErrorCode.UNKNOWN_USER, nobody_called(self._hall, name))
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
-    def share(self, session: Session, attachment: Attachment, then: Then, *, sent_at: int, room: str) -> None:
-        """Make a stored file a message of a room; the file's id is the message's, so that it is said once.
+    def share(self, session: Session, file: Attachment, then: Then, *, sent_at: int, place: Place) -> None:
+        """Make a stored file a message; the file's id is the message's, so that it is said once.
 
-        The session may be over: the file is stored, and the room is to know. sent_at: wall clock [us].
+        The session may be over: the file is stored, and those it is for are to know. sent_at: wall clock [us].
         """
 
         def answer(result: Stored | StorageError, now: int) -> None:
@@ -240,15 +238,15 @@ class Talking:
 
         request = AddMessage(
             request_id=0,
-            message_id=attachment.file_id,
+            message_id=file.file_id,
             sender_id=session.person_id,
             sender=session.nick,
-            room=room,
-            recipient_id=NOBODY,
-            recipient="",
+            room=place.room,
+            recipient_id=place.person_id,
+            recipient=place.nick,
             text="",
             sent_at=sent_at,
-            attachment=attachment,
+            attachment=file,
             identity=session.identity,
         )
         self._hall.desk.ask(request, answer)

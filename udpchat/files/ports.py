@@ -5,37 +5,59 @@ news.
 
     request         answer
     CreatePart      PartCreated
+    AddMembers      None
     WritePart       None; PartFailed when it could not be written
     SyncPart        PartSynced
-    CommitPart      FileEntry
+    CheckPart       PartChecked
+    CommitPart      FileEntry; PartChecked when much is to be read back first
+    CompareBlocks   tuple of byte ranges that were wrong, and are not there any more
     AbortPart       None
     ClosePart       None
-    ListFiles       tuple of FileEntry, oldest first
-    FindFile        FileEntry, or None when there is no such file
-    OpenStored      Source
-    OpenLocal       LocalFile
-    DigestSource    bytes, the MD5 of the whole
     CloseSource     None
+    DigestSource    bytes, the MD5 of the whole
+    HashBlocks      bytes, the SHA-256 of each block
+
+What only a server is asked is in stored_ports.py, what only a client is asked in local_ports.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from udpchat.errors import StorageError
+from udpchat.files.members import MemberInfo
 from udpchat.protocol.ports import NO_REQUEST, Source, StoreRequest
-
-NO_FILE_ID = bytes(16)  # in FindFile: by name
+from udpchat.wire.numbers import PLAIN_FILE, FileFlag, FileState
 
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class FileEntry:
-    """A file that is stored whole.
+class Media:
+    """What a file's content is, found by looking at it.
 
-    file_id, md5: 16 bytes. stored_at: wall clock since 1970 [us]. owner: public key. file_name: display text.
-    path: where a download lies on this machine; empty on a server.
+    name: as image/png, empty when unknown. width, height: of an image [pixels], 0 when unknown.
+    """
+
+    name: str = ""
+    width: int = 0
+    height: int = 0
+
+
+UNKNOWN_MEDIA: Final = Media()
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file or folder that is stored whole, or, in lists, one that is still being received.
+
+    file_id, md5: 16 bytes. stored_at, modified, expires_at: wall clock since 1970 [us]; 0 for unknown and never.
+    owner: public key. owner_id, recipient_id: persons, see chat/ports.py. room: as it is shown; empty: it is for the
+    person `recipient`. file_name: display text. path: where a download lies on this machine; empty on a server.
+    members: of a folder. root: of its blocks, see blocks.py. present: bytes that are there.
+    sequence: where in the list of a server it stands, later files higher; 0 of what is being received.
+    delivered, verified, opened: how many people; state: STORED, or of a private one how far it is with its recipient.
     """
 
     file_id: bytes
@@ -46,6 +68,27 @@ class FileEntry:
     owner: bytes
     owner_nick: str
     path: str = ""
+    owner_id: int = 0
+    room: str = ""
+    recipient_id: int = 0
+    recipient: str = ""
+    modified: int = 0
+    flags: FileFlag = PLAIN_FILE
+    members: int = 0
+    root: bytes = b""
+    media: Media = UNKNOWN_MEDIA
+    expires_at: int = 0
+    state: FileState = FileState.STORED
+    present: int = 0
+    delivered: int = 0
+    verified: int = 0
+    opened: int = 0
+    sequence: int = field(default=0, compare=False)
+
+    @property
+    def is_folder(self) -> bool:
+        """Many files, with an index."""
+        return bool(self.flags & FileFlag.FOLDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +96,15 @@ class PartCreated:
     """A part that takes bytes.
 
     present: half-open byte ranges that are there already, ascending (after a restart: those that are durable).
+    is_indexed: all members of the folder are known. is_checked: nothing of what is there needs `CheckPart`.
     committed: the entry, when the part was committed before; nothing more is to be written then.
     """
 
     part_id: bytes
     present: tuple[tuple[int, int], ...]
     committed: FileEntry | None = None
+    is_indexed: bool = False
+    is_checked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +120,15 @@ class PartSynced:
 
 
 @dataclass(frozen=True, slots=True)
+class PartChecked:
+    """A slice of what was there has been read. damaged: byte ranges that were wrong, and are not there any more."""
+
+    part_id: bytes
+    damaged: tuple[tuple[int, int], ...]
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PartFailed:
     """Bytes of a part could not be written; the part takes no more."""
 
@@ -81,24 +136,15 @@ class PartFailed:
     error: StorageError
 
 
-@dataclass(frozen=True, slots=True)
-class LocalFile:
-    """A file of the user, open for sending. file_name: last component of its path, display text."""
-
-    source: Source
-    file_name: str
-    size: int
-
-
 # -- requests ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class CreatePart(StoreRequest):
-    """Make room for a file that will arrive in pieces. The same part id is the same part, for ever.
+    """Make room for a file or folder that will arrive in pieces. The same part id is the same part, for ever.
 
     part_id: 16 bytes made by the client; an id that another owner uses, or that was used with another size, is refused.
-    owner: public key.
+    owner: public key. modified, flags, members, room, recipient...: as in FileEntry. Servers check their limits.
     folder: where a download shall end; empty: the default folder. Servers ignore it.
     """
 
@@ -109,6 +155,27 @@ class CreatePart(StoreRequest):
     file_name: str
     size: int
     folder: str = ""
+    modified: int = 0
+    flags: FileFlag = PLAIN_FILE
+    members: int = 0
+    owner_id: int = 0
+    room: str = ""
+    recipient_id: int = 0
+    recipient: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddMembers(StoreRequest):
+    """The next members of the folder that a part is, from number `first` on; those that are known are not added again.
+
+    A client makes the tree's files when all are known, and takes bytes only then. Answered NAME_NOT_ALLOWED,
+    TOO_LARGE or INCOMPLETE when the index cannot be: a path that leads out, sizes that do not add up.
+    """
+
+    request_id: int
+    part_id: bytes
+    first: int
+    members: tuple[MemberInfo, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +193,18 @@ class WritePart(StoreRequest):
 
 @dataclass(frozen=True, slots=True)
 class SyncPart(StoreRequest):
-    """Make what was written so far durable: the data first, then the journal."""
+    """Make what was written so far durable: the data first, then the journal of ranges, block hashes and MD5s."""
+
+    request_id: int
+    part_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPart(StoreRequest):
+    """Read a slice of what was there when the part was opened, compare it with the journal's hashes, hash it for MD5.
+
+    To be asked again until it is done; bytes are taken meanwhile.
+    """
 
     request_id: int
     part_id: bytes
@@ -134,11 +212,29 @@ class SyncPart(StoreRequest):
 
 @dataclass(frozen=True, slots=True)
 class CommitPart(StoreRequest):
-    """Compare the MD5 and make the part a file. Asked again, the same entry is the answer. md5: 16 bytes."""
+    """Compare the MD5 and make the part a file. Asked again, the same entry is the answer. md5: 16 bytes.
+
+    When much of the part was not hashed yet (the members of a folder came after their bytes), the answer is that the
+    check is not done: `CheckPart` is to be asked until it is, and then this again.
+    After DIGEST_MISMATCH the part is still there: `CompareBlocks` finds what is wrong, or `AbortPart` ends it.
+    """
 
     request_id: int
     part_id: bytes
     md5: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CompareBlocks(StoreRequest):
+    """Compare the part, as it is on the disk, with the sender's SHA-256 of its blocks, from number `first` on.
+
+    What differs is taken out of the part, to be sent again.
+    """
+
+    request_id: int
+    part_id: bytes
+    first: int
+    hashes: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,46 +258,25 @@ class ClosePart(StoreRequest):
 
 
 @dataclass(frozen=True, slots=True)
-class ListFiles(StoreRequest):
-    """All files."""
-
-    request_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class FindFile(StoreRequest):
-    """One file. file_id: 16 bytes; all zero: the newest of that name."""
-
-    request_id: int
-    file_id: bytes
-    file_name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenStored(StoreRequest):
-    """A stored file, for sending."""
-
-    request_id: int
-    file_id: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class OpenLocal(StoreRequest):
-    """A file of the user, for sending. path: as the user gave it."""
-
-    request_id: int
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
 class DigestSource(StoreRequest):
-    """The MD5 of a whole source; only what was not hashed while it was read is read again.
+    """The MD5 of a whole source, of a folder that of its members' MD5s.
 
-    Answered with SOURCE_CHANGED when the file's size or time of change is not what it was when it was opened.
+    Only what was not hashed while it was read is read again.
+    Answered with SOURCE_CHANGED when a file's size or time of change is not what it was when it was opened.
     """
 
     request_id: int
     source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class HashBlocks(StoreRequest):
+    """The SHA-256 of count blocks of a source, from number `first` on; it is read for that."""
+
+    request_id: int
+    source: Source
+    first: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 
@@ -27,6 +27,15 @@ class Answers:
     def expect(self, request_id: int) -> None:
         """A request was made."""
         self._waiting[request_id] = asyncio.get_running_loop().create_future()
+
+    def is_expected(self, request_id: int) -> bool:
+        """Somebody waits for this answer."""
+        answer = self._waiting.get(request_id)
+        return answer is not None and not answer.done()
+
+    def is_any_expected(self, but: Container[int] = ()) -> bool:
+        """Somebody waits for an answer; but: requests that do not count."""
+        return any(request_id not in but for request_id in self._waiting)
 
     def resolve(self, request_id: int, event: object) -> None:
         """The answer came."""

@@ -25,11 +25,14 @@ from udpchat.chat.events import (
 from udpchat.chat.ports import Query
 from udpchat.config import LOBBY, Config
 from udpchat.errors import ConnectionLostError, ErrorCode, RefusedError, StorageError
-from udpchat.files.events import Downloaded, FileList, Progress, Uploaded
+from udpchat.files.events import Downloaded, FileList, MarkList, MemberList, Progress, TransfersAdopted, Uploaded
+from udpchat.files.local_ports import Transfer
+from udpchat.files.members import WHOLE, MemberInfo
 from udpchat.files.ports import FileEntry
+from udpchat.files.stored_ports import NO_FILE_ID, FileMark
 from udpchat.net.session import Session
 from udpchat.protocol.stats import PathStats, path_stats
-from udpchat.wire.numbers import AdminAction, Scope
+from udpchat.wire.numbers import AdminAction, FileState, Priority, Scope
 
 OnProgress = Callable[[Progress], None]
 
@@ -39,7 +42,7 @@ PROGRESS_INTERVAL = 0.2  # seconds between two reports
 class Client(Session):
     """A session. Its verbs raise RefusedError, StorageError or ConnectionLostError.
 
-    While the client tries to come back after a loss, `say` and `tell` wait for it; the other verbs raise.
+    While the client tries to come back after a loss, `say`, `tell`, `put` and `get` wait for it; the other verbs raise.
     """
 
     # -- messages and rooms --------------------------------------------------------------------------------------------
@@ -146,27 +149,52 @@ class Client(Session):
             memory.begin(self.server_public, changed.nick)
         return changed
 
-    # -- files and the path --------------------------------------------------------------------------------------------
+    # -- files ---------------------------------------------------------------------------------------------------------
 
-    async def files(self) -> tuple[FileEntry, ...]:
-        """The files of the server, oldest first."""
-        listed: FileList = await self._ask(self._core.files.list_files)
+    async def files(self, room: str = "") -> tuple[FileEntry, ...]:
+        """The files of the server that we may see, oldest first; room: only of that one."""
+        listed: FileList = await self._ask(lambda: self._core.files.ask.list_files(room))
         return listed.files
+
+    async def members(self, file_id: bytes) -> tuple[MemberInfo, ...]:
+        """What is in a folder of the server."""
+        listed: MemberList = await self._ask(lambda: self._core.files.ask.list_members(file_id))
+        return listed.members
+
+    async def marks(self, file_id: bytes) -> tuple[FileMark, ...]:
+        """How far a file is with everybody, oldest first."""
+        listed: MarkList = await self._ask(lambda: self._core.files.ask.list_marks(file_id))
+        return listed.marks
+
+    async def mark(self, file_id: bytes, state: FileState) -> None:
+        """Say what we did with a file: OPENED or DECLINED."""
+        await self._ask(lambda: self._core.files.ask.mark(file_id, state))
+
+    async def delete_file(self, file_id: bytes) -> None:
+        """Remove a file from the server: one of ours or, for administrators, of anybody."""
+        await self._ask(lambda: self._core.files.ask.delete(file_id))
+
+    # -- transfers -----------------------------------------------------------------------------------------------------
 
     async def put(
         self,
         path: Path | str,
         progress: OnProgress | None = None,
-        upload_id: bytes | None = None,
+        *,
         room: str = LOBBY,
+        to: str = "",
+        rate: int | None = None,
+        priority: Priority | None = None,
     ) -> Uploaded:
-        """Upload a file for a room; returns when it is stored and both MD5s are equal.
+        """Upload a file or folder for a room or, when `to` is given, for one user; returns when it is stored.
 
-        upload_id: 16 bytes; the id of an earlier try of the same file goes on where that one ended.
+        Both MD5s are equal then. An unfinished upload of the same file to the same place is gone on with. rate: bytes a
+        second at most, 0 any. Without a rate or a priority such a one keeps its own.
         """
+        place, chosen = _absolute(path), "" if to else room
         try:
             uploaded: Uploaded = await self._transfer(
-                lambda: self._core.files.put(str(path), upload_id, room), progress
+                lambda: self._core.files.put(place, chosen, to, rate, priority), progress
             )
         except RefusedError as error:
             if error.code == ErrorCode.UNKNOWN_FILE:  # the one on this disk: the server knows none that is not uploaded
@@ -174,19 +202,74 @@ class Client(Session):
             raise
         return uploaded
 
-    async def get(self, name: str, folder: Path | None = None, progress: OnProgress | None = None) -> Downloaded:
-        """Download a file; returns when it is on this disk and both MD5s are equal."""
-        place = str(folder) if folder is not None else ""
-        downloaded: Downloaded = await self._transfer(lambda: self._core.files.get(name, place), progress)
+    async def get(
+        self,
+        name: str,
+        folder: Path | None = None,
+        progress: OnProgress | None = None,
+        *,
+        file_id: bytes = NO_FILE_ID,
+        member: int = WHOLE,
+        rate: int | None = None,
+        priority: Priority | None = None,
+    ) -> Downloaded:
+        """Download a file or folder; returns when it is on this disk and both MD5s are equal.
+
+        file_id: which one, instead of the newest of that name. member: number of the member of a folder that is wanted
+        alone. An unfinished download of the same into the same folder is gone on with. rate: as in `put`.
+        """
+        place = _absolute(folder or self._around.downloads)
+        downloaded: Downloaded = await self._transfer(
+            lambda: self._core.files.get(name, place, file_id, member, rate, priority), progress
+        )
         return downloaded
+
+    async def adopt_transfers(self) -> tuple[Transfer, ...]:
+        """Unfinished transfers of earlier runs go on, but for those that are paused; their ends come as events."""
+        adopted: TransfersAdopted = await self._ask(self._core.files.wishes.adopt)
+        self._watchdog.watch()
+        return adopted.transfers
+
+    def transfers(self) -> list[Progress]:
+        """How far every transfer of ours is, in the order in which they go; `transfer.number` names it for people."""
+        return self._core.files.progress()
+
+    def pause(self, number: int) -> None:
+        """Let a transfer rest; who waits for its end goes on waiting. RefusedError: no such number, or too late."""
+        self._core.files.wishes.pause(number)
+        self._driver.act()
+
+    def resume(self, number: int) -> None:
+        """Let a transfer go on. RefusedError when there is no such number, here and below."""
+        self._core.files.wishes.resume(number)
+        self._watchdog.watch()
+        self._driver.act()
+
+    def cancel(self, number: int) -> None:
+        """Give a transfer up, at both ends; who waits for it gets RefusedError(CANCELLED)."""
+        self._core.files.wishes.cancel(number)
+        self._driver.act()
+
+    def set_rate(self, number: int, rate: int) -> None:
+        """Let a transfer have so many bytes a second at most, 0 any number."""
+        self._core.files.wishes.set_rate(number, rate)
+        self._driver.act()
+
+    def set_priority(self, number: int, priority: Priority) -> None:
+        """Let a transfer go before others, or after them."""
+        self._core.files.wishes.set_priority(number, priority)
+        self._driver.act()
+
+    def move_first(self, number: int) -> None:
+        """Let a transfer go before all of its priority that wait."""
+        self._core.files.wishes.move_first(number)
+        self._driver.act()
+
+    # -- the path ------------------------------------------------------------------------------------------------------
 
     async def tune(self, config: Config) -> None:
         """Ask the server to send us files as `config` says: arq, congestion, window."""
         await self._ask(lambda: self._core.tuning.tune(config.arq, config.congestion, config.window))
-
-    def transfers(self) -> list[Progress]:
-        """How far every running transfer is."""
-        return self._core.files.progress()
 
     def stats(self) -> PathStats:
         """What this end knows of the path now. ConnectionLostError."""
@@ -218,12 +301,20 @@ class Client(Session):
         async def report() -> None:
             while True:
                 await asyncio.sleep(PROGRESS_INTERVAL)
-                for each in self._core.files.progress():
-                    if each.request_id in started:
-                        progress(each)
+                found = self._core.files.progress_of(started[0]) if started else None
+                if found is not None:
+                    progress(found)
 
         reporter = asyncio.create_task(report())
         try:
             return await self._ask(begin)
         finally:
             reporter.cancel()
+
+
+def _absolute(path: Path | str) -> str:
+    """As it is written down: another program of this user may go on with it in another folder.
+
+    A ~ is a letter of a name here: who lets people type paths expands it, as a shell has done for commands.
+    """
+    return str(Path(path).absolute())

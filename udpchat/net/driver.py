@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from udpchat.config import KIB, SECOND
-from udpchat.files.ports import LocalFile, OpenStored
+from udpchat.files.local_ports import LocalFile
+from udpchat.files.stored_ports import Stored
 from udpchat.net.sockets import DatagramSocket
 from udpchat.protocol.core import Core
 from udpchat.protocol.datagrams import Burst
@@ -212,7 +213,7 @@ class Driver:
 
     def _finish(self, request: StoreRequest, job: Job, done: Future[object]) -> None:
         if self._is_stopped:
-            _give_back(request, job, done)
+            _give_back(job, done)
         else:
             self._run(self._complete, request, job, done)
 
@@ -315,12 +316,10 @@ class Driver:
             self._timer = None
 
 
-def _give_back(request: StoreRequest, job: Job, done: Future[object]) -> None:
+def _give_back(job: Job, done: Future[object]) -> None:
     """What a job opened for a core that has stopped is closed: parts by the store, sources here."""
     if done.exception() is not None:
         return
     result: Any = job.finish(done.result())
-    if isinstance(result, LocalFile):
+    if isinstance(result, LocalFile | Stored):
         result.source.close()
-    elif isinstance(request, OpenStored) and not isinstance(result, Exception):
-        result.close()

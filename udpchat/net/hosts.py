@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from udpchat.chat.addressing import Obstacle, Place
 from udpchat.chat.client import ChatClient
 from udpchat.chat.ports import Attachment
 from udpchat.chat.server import ChatServer
@@ -12,6 +13,7 @@ from udpchat.config import Config
 from udpchat.crypto.identity import Identity
 from udpchat.crypto.keys import ServerKeys
 from udpchat.errors import StorageError
+from udpchat.files.audience import Addressee, Objection
 from udpchat.files.client import FileClient
 from udpchat.files.ports import FileEntry
 from udpchat.files.server import FileServer
@@ -50,21 +52,52 @@ class ClientCore:
 
 
 @dataclass(frozen=True, slots=True)
-class RoomAnnouncer:
-    """What the file service asks of the chat; see `udpchat.files.uploads.Announcer`."""
+class ChatAudience:
+    """What the file service asks of the chat; see `udpchat.files.audience.Audience`."""
 
     chat: ChatServer
 
-    def objection(self, session: Session, room: str) -> str | None:
-        """See `Announcer`."""
-        return self.chat.objection(session, room)
+    def address(
+        self, session: Session, room: str, nick: str, then: Callable[[Addressee | Objection | StorageError], None]
+    ) -> None:
+        """See `Audience`."""
+
+        def on_addressed(result: Place | Obstacle | StorageError) -> None:
+            match result:
+                case Place(found, person_id, known_as):
+                    then(Addressee(found, person_id, known_as))
+                case Obstacle(code, text):
+                    then(Objection(code, text))
+                case StorageError():
+                    then(result)
+
+        self.chat.address(session, room, nick, on_addressed)
 
     def announce(
-        self, session: Session, room: str, entry: FileEntry, then: Callable[[StorageError | None], None]
+        self, session: Session, addressee: Addressee, entry: FileEntry, then: Callable[[StorageError | None], None]
     ) -> None:
-        """See `Announcer`."""
-        file = Attachment(entry.file_id, entry.file_name, entry.size, entry.md5)
-        self.chat.share(session, room, file, then, sent_at=entry.stored_at)
+        """See `Audience`."""
+        media, place = entry.media, Place(addressee.room, addressee.person_id, addressee.nick)
+        file = Attachment(
+            entry.file_id,
+            entry.file_name,
+            entry.size,
+            entry.md5,
+            media.name,
+            media.width,
+            media.height,
+            entry.members,
+            entry.flags,
+        )
+        self.chat.share(session, place, file, then, sent_at=entry.stored_at)
+
+    def rooms(self, session: Session) -> frozenset[str]:
+        """See `Audience`."""
+        return self.chat.rooms_of(session)
+
+    def is_admin(self, session: Session) -> bool:
+        """See `Audience`."""
+        return self.chat.is_admin(session)
 
 
 def make_server(
@@ -80,7 +113,7 @@ def make_server(
     endpoint = ServerEndpoint(config, keys, random_bytes, wall_offset=wall_offset, keylog=keylog, watch=watch)
     desk = Desk(endpoint)
     chat = ChatServer(desk, config, endpoint.acceptor.make_token, random_bytes, wall_offset)
-    files = FileServer(desk, config, RoomAnnouncer(chat))
+    files = FileServer(desk, config, ChatAudience(chat), wall_offset)
     host = Host(endpoint, desk, (chat, files), files.on_part_failed)
     return ServerCore(host, endpoint, desk, chat, files)
 
@@ -103,6 +136,7 @@ def make_client(  # noqa: PLR0913 - each has a name, and most a default
     desk, requests = Desk(endpoint), Requests()
     chat = ChatClient(desk, endpoint, requests, identity, random_bytes, agent, patience)
     files = FileClient(desk, requests, identity.public, random_bytes)
+    chat.me.on_in = files.on_in
     tuning = TuningClient(desk, requests)
     host = Host(endpoint, desk, (chat, files, tuning), files.on_part_failed)
     return ClientCore(host, endpoint, chat, files, tuning)

@@ -177,7 +177,7 @@ async def _start(
         record = open_capture(capture, ("client",), logs)
         memory = Remembering(home, Journal(journal) if journal is not None else None, is_visitor=starting.visitor)
         opened.callback(memory.close)
-        store = LocalStore(starting.folder, clock=wall_clock)
+        store = LocalStore(starting.folder, clock=wall_clock, home=home.folder)
         opened.pop_all()
     now, sockets = Driver.now(), [source]
     tap = tap_between(record, sockets, wall_clock() - now)
@@ -196,7 +196,7 @@ async def _start(
     return Client(
         core,
         lambda *listeners: Driver(tapped(core.host, tap), sockets, store, *listeners),
-        Surroundings(memory, dialer, logs),
+        Surroundings(memory, dialer, logs, starting.folder.absolute()),
     )
 
 

@@ -25,13 +25,16 @@ from udpchat.chat.events import (
     UserInfo,
 )
 from udpchat.chat.ports import BanEntry
-from udpchat.config import DEFAULT_PORT, Config
+from udpchat.config import DEFAULT_PORT, MIN_FREE_SPACE, Config
 from udpchat.crypto.identity import fingerprint
 from udpchat.crypto.keys import ServerKeys
 from udpchat.errors import ErrorCode, StorageError
-from udpchat.files.events import FileDelivered, FileShared, TransferFailed, UploadBegan
-from udpchat.files.ports import FileEntry, ListFiles
+from udpchat.files.events import FileDelivered, FileMarked, FileRemoved, FileShared, TransferFailed, UploadBegan
+from udpchat.files.ports import FileEntry
+from udpchat.files.shelf import discreet
+from udpchat.files.stored_ports import OPERATOR, ListFiles
 from udpchat.net.capturing import open_capture, tap_between, tapped
+from udpchat.net.descriptors import allow_many_files
 from udpchat.net.driver import Driver
 from udpchat.net.feed import Feed
 from udpchat.net.home import wall_clock
@@ -40,6 +43,7 @@ from udpchat.net.keylog import open_keylog
 from udpchat.net.sockets import buffer_advice, listen
 from udpchat.store import failpoints
 from udpchat.store.chat_rules import ChatLimits
+from udpchat.store.quotas import Limits
 from udpchat.store.secrets import MASTER_SECRET, read_or_create_secret
 from udpchat.store.server import ServerStore
 
@@ -54,6 +58,8 @@ ServerEvent: TypeAlias = (
     | UploadBegan
     | FileShared
     | FileDelivered
+    | FileMarked
+    | FileRemoved
     | TransferFailed
 )
 logger = logging.getLogger(__name__)
@@ -75,11 +81,9 @@ async def serve(
     OSError when the port cannot be had, StorageError when the folder, the key log or the capture cannot.
     """
     config = config or Config()
+    allow_many_files()
     with ExitStack() as opened:  # what is open when something fails
-        limits = ChatLimits(
-            rooms=config.max_rooms, rooms_per_person=config.max_rooms_per_user, accounts=config.max_accounts
-        )
-        store = ServerStore(data, clock=wall_clock, random_bytes=os.urandom, chat_limits=limits)
+        store = _open_store(data, config)
         opened.callback(store.close)
         keys = ServerKeys.from_master(read_or_create_secret(data, MASTER_SECRET, os.urandom))
         logs = opened.enter_context(ExitStack())
@@ -91,6 +95,19 @@ async def serve(
     tap = tap_between(record, sockets, offset)
     core = make_server(config, keys, os.urandom, wall_offset=offset, keylog=log, watch=tap.watch if tap else None)
     return Server(core, keys, lambda *listeners: Driver(tapped(core.host, tap), sockets, store, *listeners), host, logs)
+
+
+def _open_store(data: Path, config: Config) -> ServerStore:
+    limits = Limits(
+        spare=MIN_FREE_SPACE,
+        user_quota=config.user_quota,
+        total_quota=config.total_quota,
+        file_lifetime=config.file_lifetime,
+    )
+    chat_limits = ChatLimits(
+        rooms=config.max_rooms, rooms_per_person=config.max_rooms_per_user, accounts=config.max_accounts
+    )
+    return ServerStore(data, clock=wall_clock, random_bytes=os.urandom, limits=limits, chat_limits=chat_limits)
 
 
 class Server:
@@ -117,6 +134,7 @@ class Server:
         self.fingerprint = fingerprint(keys.static_public)
         self.public_key = keys.static_public
         self.advice = buffer_advice(self._driver.sockets)
+        self._driver.act()  # some things are due before anybody comes
 
     @property
     def addresses(self) -> list[str]:
@@ -166,11 +184,16 @@ class Server:
         return listed
 
     async def files(self) -> tuple[FileEntry, ...]:
-        """The files that are stored, oldest first. StorageError."""
+        """All files, oldest first, those that are being received included; private ones without names. StorageError."""
         listed: tuple[FileEntry, ...] = await self._ask(
-            lambda then: self._core.desk.ask(ListFiles(0), lambda result, _: then(result))
+            lambda then: self._core.desk.ask(ListFiles(0, OPERATOR), lambda result, _: then(result))
         )
-        return listed
+        return tuple(map(discreet, listed))
+
+    async def delete_file(self, file_id: bytes) -> FileEntry:
+        """Remove a file or an unfinished upload, whoever owns it; the entry as it was. StorageError."""
+        entry: FileEntry = await self._ask(lambda then: self._core.files.delete(file_id, then))
+        return discreet(entry)
 
     async def _ask(self, verb: Callable[[Callable[[Any], None]], None]) -> Any:
         """What a verb brings back through the callback it is given; an error is raised."""

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from udpchat.chat.events import (
@@ -34,7 +35,19 @@ from udpchat.chat.events import (
 )
 from udpchat.crypto.identity import fingerprint
 from udpchat.errors import ConnectionLostError, ErrorCode, HandshakeError, RefusedError, StorageError, UsageError
-from udpchat.files.events import Downloaded, FileList, SendingTuned, TransferFailed, Uploaded
+from udpchat.files.events import (
+    Downloaded,
+    FileDone,
+    FileList,
+    FileMarked,
+    MarkList,
+    MemberList,
+    SendingTuned,
+    TransferFailed,
+    TransferResting,
+    TransfersAdopted,
+    Uploaded,
+)
 from udpchat.net.answers import Answers
 from udpchat.net.driver import Driver, PortClosed
 from udpchat.net.feed import Feed
@@ -53,6 +66,11 @@ ClientEvent: TypeAlias = (
     | NoticeGiven
     | ReceiptCame
     | SlowedDown
+    | FileMarked
+    | Uploaded
+    | Downloaded
+    | TransferFailed
+    | TransferResting
     | WaitingInQueue
     | Reconnecting
     | Returned
@@ -76,11 +94,15 @@ class Dialer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a client needs beside its core: what it remembers, how it finds the server again, what is to be closed."""
+    """What a client needs beside its core: what it remembers, how it finds the server again, what is to be closed.
+
+    downloads: folder for downloads that name no other, absolute.
+    """
 
     memory: Remembering
     dialer: Dialer
     logs: ExitStack
+    downloads: Path
 
 
 class Session:
@@ -103,7 +125,7 @@ class Session:
         self._lost: Disconnected | Exception | None = None
         self._redialing: asyncio.Task[None] | None = None
         self._driver = start(self._on_event, self._on_failure)
-        self._watchdog = Watchdog(core.endpoint, self._driver, lambda: bool(self._answers), self._start_redialing)
+        self._watchdog = Watchdog(core.endpoint, self._driver, self._is_waiting, self._start_redialing)
         self._driver.act()
 
     @property
@@ -179,6 +201,7 @@ class Session:
             if self._redialing is not None:
                 self._redialing.cancel()
             if self._lost is None:
+                await self._driver.wait_until(lambda: not self._core.files.is_settling, GOODBYE)
                 self._core.chat.leave()
                 self._driver.act()
                 await self._driver.wait_until(lambda: self._core.endpoint.is_over, GOODBYE)
@@ -204,20 +227,29 @@ class Session:
         self._driver.act()
         return await self._answers.wait(request_id)
 
+    def _is_waiting(self) -> bool:
+        # A transfer that rests, or waits for another, is waited for by the application and not at the server.
+        files = self._core.files
+        return files.is_busy or self._answers.is_any_expected(but=files.open_requests())
+
     def _on_event(self, event: Any) -> None:
         match event:
             case Connected() | Joined() | JoinRefused():
                 self._steps.put_nowait(event)
             case Answered() | UserList() | RoomList() | HistoryFound() | AccountChanged() | BanList():
                 self._answers.resolve(event.request_id, event)
-            case FileList() | Uploaded() | Downloaded() | SendingTuned():
+            case FileList() | MemberList() | MarkList() | FileDone() | TransfersAdopted() | SendingTuned():
                 self._answers.resolve(event.request_id, event)
-            case Refusal(request_id, code, text):
-                self._answers.refuse(request_id, RefusedError(code, text))
-            case TransferFailed(request_id, _, _, code, text):
-                is_local = code in LOCAL_TROUBLE
+            case Uploaded() | Downloaded() | TransferFailed() if not self._answers.is_expected(event.request_id):
+                self._feed.put(event)
+            case Uploaded() | Downloaded():
+                self._answers.resolve(event.request_id, event)
+            case TransferFailed(request_id, _, _, code, text, is_remote):
+                is_local = code in LOCAL_TROUBLE and not is_remote
                 error = StorageError(text, ErrorCode(code)) if is_local else RefusedError(code, text)
                 self._answers.refuse(request_id, error)
+            case Refusal(request_id, code, text):
+                self._answers.refuse(request_id, RefusedError(code, text))
             case Disconnected():
                 self._on_disconnected(event)
             case PortClosed(times):
@@ -241,7 +273,8 @@ class Session:
                 self._watchdog.watch()
             case Reconnecting(code, reason):
                 lost = ConnectionLostError(code, reason)
-                self._answers.lose(lost, is_kept=lambda request_id: request_id in self._core.chat.outbox)
+                said, carried = self._core.chat.outbox, self._core.files.open_requests()
+                self._answers.lose(lost, is_kept=lambda request_id: request_id in said or request_id in carried)
                 self._start_redialing()
         self._feed.put(event)
 

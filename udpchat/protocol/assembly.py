@@ -83,7 +83,8 @@ def make_connection(shop: Workshop, agreement: Agreement, now: int, *, is_client
     is_ipv6 = ":" in agreement.address[0]
     ceiling = min(agreement.max_datagram, MAX_DATAGRAM_IPV6) if is_ipv6 else agreement.max_datagram
     messages = OutgoingMessages(config.max_send_queue, config.max_lists)
-    transfers = OutgoingTransfers(config.max_transfers, make_scheme(config.arq, config.window, config.congestion))
+    scheme = make_scheme(config.arq, config.window, config.congestion)
+    transfers = OutgoingTransfers(agreement.connection_id, shop.events, numbers, config.max_transfers, scheme)
     transmitter = Transmitter(writer, recovery, PathMtu(BASE_DATAGRAM, ceiling), messages, transfers)
     transmitter.copies.crowd = shop.crowd
     window = ReceiveWindow(INITIAL_RECEIVE_WINDOW, config.receive_window, shop.budget)

@@ -10,7 +10,7 @@ from udpchat.config import MILLISECOND
 from udpchat.errors import AuthenticationError, DecodeError, ErrorCode, ProtocolViolationError
 from udpchat.protocol.brief import lone_message, take_lone_ack
 from udpchat.protocol.datagrams import Address, Burst
-from udpchat.protocol.events import AddressChanged, ConnectionClosed, SourceFailed, TransferSent
+from udpchat.protocol.events import AddressChanged, ConnectionClosed
 from udpchat.protocol.parts import Parts
 from udpchat.protocol.writer import DATA_CLEAR_SIZE, DATA_OVERHEAD, KEY_PHASE, BlockSource
 from udpchat.wire.codec import (
@@ -97,7 +97,6 @@ class Connection:
     ) -> None:
         """Start sending a file; RefusedError when too many are under way."""
         self.transmitter.transfers.start(transfer_id, size, source, limit, present)
-        self._report_sent()
 
     def close(self, code: ErrorCode, reason: str) -> None:
         """End the connection and tell the peer; the services are told as well."""
@@ -202,7 +201,6 @@ class Connection:
         self.transmitter.on_ack(report, ack.window, now)
         if rtt.has_sample:
             self.receiver.on_rtt(rtt.smoothed_rtt, rtt.min_rtt)
-        self._report_sent()
 
     def _on_plain(self, packet_type: PacketType, body: memoryview, address: Address) -> None:
         match decode_body(packet_type, body):
@@ -350,8 +348,6 @@ class Connection:
             self.path.on_sent(len(view))
             self._clock.on_sent(now)
             yield Burst(self.path.address, view, size)
-        self._report_failures()
-        self._report_sent()
         if self._clock.keys.is_due(now, self._protection.packets_sealed):
             self._rekey(now)
 
@@ -388,12 +384,3 @@ class Connection:
             if self.state is State.DRAINING:
                 self.state = State.CLOSED
             yield Burst(self.path.address, view, len(view))
-
-    def _report_failures(self) -> None:
-        for transfer_id, offset in self.transmitter.failed:
-            self._events.append(SourceFailed(self.connection_id, transfer_id, offset))
-        self.transmitter.failed.clear()
-
-    def _report_sent(self) -> None:
-        for transfer_id in self.transmitter.transfers.take_sent():
-            self._events.append(TransferSent(self.connection_id, transfer_id))

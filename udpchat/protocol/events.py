@@ -65,6 +65,14 @@ class TransferSent:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferAcked:
+    """The receiver has acknowledged every byte of a transfer. Told again when it asked for some of them once more."""
+
+    connection_id: bytes
+    transfer_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFailed:
     """The file that is being sent gave fewer bytes than it had; the transfer stopped."""
 
@@ -82,5 +90,12 @@ class AddressChanged:
 
 
 ConnectionEvent: TypeAlias = (
-    ConnectionOpened | ConnectionClosed | RecordReceived | DataReceived | TransferSent | SourceFailed | AddressChanged
+    ConnectionOpened
+    | ConnectionClosed
+    | RecordReceived
+    | DataReceived
+    | TransferSent
+    | TransferAcked
+    | SourceFailed
+    | AddressChanged
 )

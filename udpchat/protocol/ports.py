@@ -30,8 +30,10 @@ class Lane(Enum):
     """Which worker thread does a job: what waits for a file's disk must not hold chat up."""
 
     FILES = "files"
+    CHECKING = "checking"  # reading back and hashing beside transfers
     MESSAGES = "messages"
     READING = "reading"
+    LISTING = "listing"  # of files: a long list must not hold up what chat reads
     HASHING = "hashing"  # of passwords
 
 

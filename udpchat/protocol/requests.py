@@ -32,11 +32,14 @@ class Requests:
         """The answer came; False when nobody asked."""
         return self._open.pop(request_id, None) is not None
 
-    def finish_list(self, request_id: int) -> None:
-        """The last record of a list came."""
-        asked = self._open.pop(request_id, None)
-        if asked is not None and asked[1] is not None:
-            asked[1](request_id)
+    def finish_list(self, request_id: int) -> bool:
+        """The end of an answer came; False when nobody waits for one."""
+        asked = self._open.get(request_id)
+        if asked is None or asked[1] is None:
+            return False
+        del self._open[request_id]
+        asked[1](request_id)
+        return True
 
     def forget(self, keep: Container[int]) -> None:
         """The connection was lost: nobody answers any more, but for requests that are asked again on the next one."""

@@ -39,7 +39,6 @@ class Transmitter:
         "_pacing_deadline",
         "_writer",
         "copies",
-        "failed",
         "messages",
         "mtu",
         "peer_window",
@@ -63,7 +62,6 @@ class Transmitter:
         self.transfers = transfers
         recovery.set_packet_threshold(transfers.scheme.packet_threshold)
         self.peer_window = INITIAL_RECEIVE_WINDOW
-        self.failed: list[tuple[int, int]] = []  # transfer id, offset at which its source gave too little
         self.ping_due = False
         self.copies = Copies()
         self.watcher: Watcher | None = None
@@ -91,7 +89,7 @@ class Transmitter:
     @property
     def has_work(self) -> bool:
         """An ACK may have made room for something: `datagrams` is to be asked."""
-        return self.messages.has_work or not self.transfers.is_idle or bool(self.failed)
+        return self.messages.has_work or not self.transfers.is_idle
 
     def on_timeout(self, now: int) -> None:
         """Timers of loss recovery; a call that comes early does nothing."""
@@ -111,7 +109,7 @@ class Transmitter:
             self.copies.settle(run)
             match run.kind:
                 case Kind.DATA:
-                    self.transfers.on_lost(run, self.recovery.numbers.next_number)
+                    self.transfers.on_lost(run)
                 case Kind.MESSAGE:
                     self.messages.channels[run.stream].on_lost(run.offset, run.length)
                 case Kind.PROBE:
@@ -177,7 +175,7 @@ class Transmitter:
             self.copies.settle(run)
             match run.kind:
                 case Kind.DATA:
-                    self.transfers.on_lost(run, self.recovery.numbers.next_number)
+                    self.transfers.on_lost(run)
                     self.mtu.on_packets_lost(run.size, run.count)
                 case Kind.MESSAGE:
                     self.messages.channels[run.stream].on_lost(run.offset, run.length)
@@ -214,7 +212,6 @@ class Transmitter:
         if (
             recovery.probes_due
             or self.ping_due
-            or self.failed
             or not self.transfers.is_idle
             or self.copies.has_tail
             or not self.mtu.is_resting(now)
@@ -338,13 +335,15 @@ class Transmitter:
                 self._pacing_deadline = recovery.pacer.next_send_time(stride, now)
                 return
             chunk = stride - DATA_OVERHEAD
-            run = transfers.next_run(chunk, packets)
+            run = transfers.next_run(chunk, packets, now)
             if run is None:
+                self._pacing_deadline = transfers.next_timeout()
                 break
             cause = Cause.RETRANSMISSION if run.again else Cause.FIRST
             sent = self._burst(run.transfer_id, run.source, run.offset, run.length, chunk, now, cause)
             if sent is None:
                 continue
+            transfers.on_sent(run.transfer_id)
             self.copies.on_followed()
             if recovery.counters.lost_packets and transfers.is_ending and (newest := recovery.in_flight.newest()):
                 self.copies.on_tail(newest, now, recovery.rtt.smoothed_rtt)
@@ -363,10 +362,10 @@ class Transmitter:
     ) -> Sent | None:
         burst = self._writer.data_burst(source, transfer_id, offset, length, chunk)
         if burst is None:
-            self.transfers.stop(transfer_id)
-            self.failed.append((transfer_id, offset))
+            self.transfers.on_source_failed(transfer_id, offset)
             return None
         first, count, view = burst
+        self.recovery.counters.data_bytes += length
         stride = chunk + DATA_OVERHEAD
         last = len(view) - (count - 1) * stride
         self._record(

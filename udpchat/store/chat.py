@@ -44,7 +44,7 @@ from udpchat.store.chat_rooms import ChatRooms
 from udpchat.store.chat_rules import ChatLimits, check_message
 from udpchat.store.chat_schema import CHAT_DATABASE, open_chat
 from udpchat.store.database import open_reader
-from udpchat.store.parts import as_result
+from udpchat.store.jobs import as_result
 from udpchat.store.passwords import Passwords
 from udpchat.store.trouble import storage_error
 

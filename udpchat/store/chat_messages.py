@@ -12,10 +12,12 @@ from udpchat.store.chat_rooms import UNUSED_ROOM, check_member
 from udpchat.store.chat_rules import MAX_PRUNED, is_repeated, message_changed, not_in_room, searchable
 from udpchat.store.chat_schema import LOBBY_ID, SPAN_BITS
 from udpchat.store.chat_words import Entry, add_words, remove_words
+from udpchat.wire.numbers import FileFlag
 
 MESSAGE: Final = (
     "SELECT m.sequence, m.sent_at, m.sender_id, senders.nick, ifnull(rooms.room, ''), m.recipient_id,"
-    " ifnull(recipients.nick, ''), m.text, m.file_id, m.file_name, m.size, m.md5 FROM messages AS m"
+    " ifnull(recipients.nick, ''), m.text, m.file_id, m.file_name, m.size, m.md5,"
+    " m.media, m.width, m.height, m.members, m.flags FROM messages AS m"
     " JOIN names AS senders ON senders.name_id = m.sender_name"
     " LEFT JOIN rooms ON rooms.room_id = m.room_id"
     " LEFT JOIN names AS recipients ON recipients.name_id = m.recipient_name"
@@ -94,7 +96,8 @@ class ChatMessages:
         file = request.attachment
         added = self._connection.execute(
             "INSERT INTO messages (message_id, sent_at, sender_id, sender_name, room_id, recipient_id, recipient_name,"
-            " text, file_id, file_name, size, md5) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " text, file_id, file_name, size, md5, media, width, height, members, flags)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 request.message_id,
                 request.sent_at,
@@ -104,7 +107,7 @@ class ChatMessages:
                 request.recipient_id,
                 recipient_name,
                 request.text,
-                *((None,) * 4 if file is None else (file.file_id, file.file_name, file.size, file.md5)),
+                *(_NO_FILE if file is None else _file_values(file)),
             ),
         )
         return int(added.lastrowid or 0)
@@ -186,8 +189,21 @@ class ChatMessages:
         )
 
 
+_NO_FILE: Final = (None, None, None, None, "", 0, 0, 0, 0)
+
+
+def _file_values(file: Attachment) -> tuple[object, ...]:
+    looks = file.media, file.width, file.height, file.members, int(file.flags)
+    return file.file_id, file.file_name, file.size, file.md5, *looks
+
+
+def _attachment(values: Any) -> Attachment:
+    file_id, file_name, size, md5, media, width, height, members, flags = values
+    return Attachment(file_id, file_name, size, md5, media, width, height, members, FileFlag(flags))
+
+
 def as_message(row: Any) -> Message:
     """A row of `MESSAGE`."""
     sequence, sent_at, sender_id, sender, room, recipient_id, recipient, text, *file = row
-    attachment = None if file[0] is None else Attachment(*file)
+    attachment = None if file[0] is None else _attachment(file)
     return Message(sequence, sent_at, sender_id, sender, room, recipient_id, recipient, text, attachment)

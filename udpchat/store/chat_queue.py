@@ -16,7 +16,7 @@ from udpchat.errors import StorageError
 from udpchat.protocol.ports import Job, Lane
 from udpchat.store.database import transaction
 from udpchat.store.failpoints import reach
-from udpchat.store.parts import as_result
+from udpchat.store.jobs import as_result
 from udpchat.store.trouble import storage_error
 
 MAX_GROUP: Final = 256  # pieces of work in one transaction: at 0.1 ms each, 25 ms

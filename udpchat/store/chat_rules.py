@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from udpchat.chat.names import nearest
-from udpchat.chat.ports import NOBODY, AddMessage, BanEntry, Message, Progress
+from udpchat.chat.ports import NOBODY, AddMessage, Attachment, BanEntry, Message, Progress
 from udpchat.config import MAX_TEXT, SECOND, TICKET_LIFETIME, Config
 from udpchat.errors import ErrorCode, StorageError, UsageError
 from udpchat.protocol.members import fold
@@ -53,12 +53,17 @@ def is_repeated(old: Message, request: AddMessage) -> bool:
 
     A nickname may be somebody else by now, and the clock has gone on: what was written, and to whom, counts.
     """
-    return (fold(old.room), fold(old.recipient), old.text, old.attachment) == (
+    return (fold(old.room), fold(old.recipient), old.text, _essence(old.attachment)) == (
         fold(request.room),
         fold(request.recipient),
         request.text,
-        request.attachment,
+        _essence(request.attachment),
     )
+
+
+def _essence(file: Attachment | None) -> tuple[object, ...] | None:
+    """Which file it is; what else is known of it may have been found out later."""
+    return None if file is None else (file.file_id, file.file_name, file.size, file.md5)
 
 
 def searchable(text: str, file_name: str | None) -> str:

@@ -25,7 +25,8 @@ SPAN_BITS: Final = 10  # a row of `spans` tells the times of so many messages: 2
 # people    a guest has an identity, an account a name_key; who has neither was an account. Ids are never used again.
 # members   and reads may be of people who are forgotten, and go at the next look: who is still here may go on
 # names     nicknames as they were written, for messages, which keep that of their moment
-# messages  private ones have no room. A sequence is never used again: clients ask for "all after this one"
+# messages  private ones have no room. A sequence is never used again: clients ask for "all after this one". file_id and
+#           what follows: of the file that a message is about, flags as FileFlag
 # spans     the earliest and latest time in each run of 1,024 sequences: finds a time without an index of all times
 # words     no text is kept there, only the terms of chat/search.py; scope: who may see it, see chat_words.py. The
 #           tokenizer keeps every character beyond ASCII, so that its tables and Python's cannot differ. prefix: one
@@ -128,6 +129,13 @@ CHAT_SCHEMA: Final[tuple[str, ...]] = (
         terms, scope, content = '', columnsize = 0, prefix = '1', tokenize = 'ascii'
     );
     INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', {BEFORE_ALL})
+    """,
+    """
+    ALTER TABLE messages ADD COLUMN media TEXT NOT NULL DEFAULT '';
+    ALTER TABLE messages ADD COLUMN width INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE messages ADD COLUMN height INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE messages ADD COLUMN members INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE messages ADD COLUMN flags INTEGER NOT NULL DEFAULT 0
     """,
 )
 

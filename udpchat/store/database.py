@@ -1,4 +1,4 @@
-"""The SQLite file of a server: opened, checked, migrated.
+"""SQLite files: opened, checked, migrated.
 
 One connection does everything, in one thread at a time. Write-ahead log with full synchronisation: what was committed
 is on the disk.
@@ -14,45 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from udpchat.errors import StorageError
+from udpchat.store.file_schema import APPLICATION_ID, FILE_SCHEMA
 from udpchat.store.trouble import storage_error
 
-APPLICATION_ID: Final = 0x55444350  # "UDCP", in the header of the file
 BUSY_TIMEOUT: Final = 5_000  # wait for another program's lock [ms]
-
-# Each entry takes the schema from one number to the next; entries are never changed, only added.
-SCHEMA: Final[tuple[str, ...]] = (
-    """
-    CREATE TABLE files (
-        sequence INTEGER PRIMARY KEY,
-        file_id BLOB NOT NULL UNIQUE CHECK (length(file_id) = 16),
-        part_id BLOB NOT NULL UNIQUE CHECK (length(part_id) = 16),
-        file_name TEXT NOT NULL,
-        name_key TEXT NOT NULL UNIQUE,
-        size INTEGER NOT NULL CHECK (size >= 0),
-        md5 BLOB NOT NULL CHECK (length(md5) = 16),
-        stored_at INTEGER NOT NULL,
-        owner BLOB NOT NULL,
-        owner_nick TEXT NOT NULL
-    );
-    CREATE TABLE parts (
-        part_id BLOB PRIMARY KEY CHECK (length(part_id) = 16),
-        owner BLOB NOT NULL,
-        owner_nick TEXT NOT NULL,
-        file_name TEXT NOT NULL,
-        size INTEGER NOT NULL CHECK (size >= 0),
-        state TEXT NOT NULL CHECK (state IN ('receiving', 'verified')),
-        ranges BLOB NOT NULL,
-        md5 BLOB CHECK (state = 'receiving' OR length(md5) = 16),
-        file_id BLOB CHECK (state = 'receiving' OR length(file_id) = 16),
-        touched_at INTEGER NOT NULL
-    );
-    CREATE INDEX parts_by_owner ON parts (owner);
-    """,
-)
 
 
 def open_database(
-    path: Path, schema: Sequence[str] = SCHEMA, application_id: int = APPLICATION_ID
+    path: Path, schema: Sequence[str] = FILE_SCHEMA, application_id: int = APPLICATION_ID
 ) -> sqlite3.Connection:
     """The database at path, made when there is none, brought to the newest schema after a backup.
 

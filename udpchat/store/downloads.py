@@ -1,263 +1,207 @@
-"""The parts of a client: hidden files in the folder where a download shall end, each with a journal beside it.
+"""The parts of a client: hidden files and trees in the folder where a download shall end, journalled in `transfers.db`.
 
-The order of a commit: MD5 fits -> part durable -> journal knows the final name -> link, never over another file ->
-folder durable -> journal gone. A journal that is found again says how far it came.
+The order of a commit: MD5 fits -> part durable -> journal knows the final name -> link or rename, never over anything
+-> folder durable -> the part's row becomes one of `finished` -> the part's own name is gone. Whatever is found again
+says how far it came.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
-from udpchat.config import MAX_PART_RUNS, MIB
-from udpchat.errors import StorageError
+from udpchat.config import PART_LIFETIME
+from udpchat.errors import ErrorCode, StorageError
+from udpchat.files.members import Index, MemberInfo
 from udpchat.files.ports import CreatePart, FileEntry
+from udpchat.store.database import transaction
 from udpchat.store.failpoints import reach
-from udpchat.store.folders import Folder
-from udpchat.store.names import export_name, numbered
-from udpchat.store.partfile import PartFile, PartInfo, Runs, clip_runs
+from udpchat.store.finished import add_finished, find_finished, forget_finished
+from udpchat.store.indexing import take_members
+from udpchat.store.landing import Landing, landing_of
+from udpchat.store.names import display_name, readable_name
+from udpchat.store.part_journal import PartJournal, end_part, forget_contents
+from udpchat.store.part_rows import JournalEntry, PartInfo, PartRow
+from udpchat.store.partfile import Part
 from udpchat.store.refusals import check_new, check_same, unknown_part
-
-SHARED: Final = 0o666  # less the umask: downloads look like all other files of the user
-MAX_NUMBERED: Final = 10_000  # names that are tried
-MAX_REMEMBERED: Final = 1_024  # finished downloads whose commit may be repeated
-_JOURNAL_LIMIT: Final = 64 * MAX_PART_RUNS  # bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The journal of a download. md5, target: once it was verified: the name it has or is about to get."""
-
-    info: PartInfo
-    runs: Runs = ()
-    md5: bytes = b""
-    target: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a download lies while it arrives."""
-
-    folder: Folder
-    info: PartInfo
-
-    @property
-    def part_name(self) -> str:
-        """Name of the file that holds its bytes."""
-        return f".{export_name(self.info.file_name)}.{self.info.part_id.hex()}.udpchat-part"
-
-    @property
-    def journal_name(self) -> str:
-        """Name of its journal."""
-        return f".{export_name(self.info.file_name)}.{self.info.part_id.hex()}.udpchat-log"
+from udpchat.store.transfer_schema import TransferDatabase
+from udpchat.store.tree_part import TreeBody
 
 
 class Downloads:
-    """The `Backend` of a client. folder: where downloads end that name no other. clock: wall clock since 1970 [us]."""
+    """The `Backend` of a client. default: where downloads end that name no other folder; made when needed.
 
-    __slots__ = ("_clock", "_default", "_done", "_folders", "_places", "_portable")
+    clock: wall clock since 1970 [us]. portable: None decides by what the system can do.
+    """
 
-    def __init__(self, folder: Path, clock: Callable[[], int], *, portable: bool | None) -> None:
-        self._default = folder
+    __slots__ = ("_clock", "_database", "_default", "_is_swept", "_portable")
+
+    def __init__(
+        self, default: Path, database: TransferDatabase, clock: Callable[[], int], *, portable: bool | None
+    ) -> None:
+        self._default = default.absolute()
+        self._database = database
         self._clock = clock
         self._portable = portable
-        self._folders: dict[Path, Folder] = {}
-        self._places: dict[bytes, Place] = {}
-        self._done: dict[bytes, FileEntry] = {}
+        self._is_swept = False
 
-    def open_part(self, request: CreatePart) -> PartFile | FileEntry:
+    def open_part(self, request: CreatePart) -> Part | FileEntry:
         """See `Backend`."""
-        done = self._done.get(request.part_id)
-        if done is not None and os.path.exists(done.path):
-            check_same(request, done.owner, done.size)
-            return done
         check_new(request)
-        info = PartInfo(request.part_id, request.owner, request.owner_nick, request.file_name, request.size)
-        place = Place(self._folder(request.folder), info)
-        record = load(place)
-        if record is not None:
-            check_same(request, record.info.owner, record.info.size)
-        self._places[info.part_id] = place
-        return self._new_part(place) if record is None else self._continue(place, record)
+        self._sweep()
+        entry = self._finished(request.part_id)
+        if entry is not None:
+            check_same(request, entry.owner, entry.size, entry.members)
+            return entry
+        row = self._row(request.part_id)
+        if row is not None:
+            check_same(request, row.info.owner, row.info.size, row.info.members)
+            return self._continue(row)
+        return self._new_part(replace(PartInfo.of(request), folder=str(self._place(request.folder))))
 
-    def reopen(self, part_id: bytes) -> PartFile | FileEntry:
+    def reopen(self, part_id: bytes) -> Part | FileEntry:
         """See `Backend`."""
-        done = self._done.get(part_id)
-        if done is not None:
-            return done
-        place = self._places.get(part_id)
-        record = None if place is None else load(place)
-        if place is None or record is None:
+        entry = self._finished(part_id)
+        if entry is not None:
+            return entry
+        row = self._row(part_id)
+        if row is None:
             raise unknown_part()
-        return self._continue(place, record)
+        return self._continue(row)
 
-    def journal(self, part: PartFile, runs: Runs) -> None:
+    def add_members(self, part: Part, first: int, members: Sequence[MemberInfo]) -> Index | None:
         """See `Backend`."""
-        place = self._places.get(part.info.part_id)
-        if place is not None:
-            save(place, Record(part.info, runs))
+        with self._database.writing() as connection:
+            index = take_members(PartJournal(connection), part.info, first, members)
+        if index is not None and isinstance(part.body, TreeBody):
+            part.body.lay_out(index)
+        return index
 
-    def commit(self, part: PartFile, md5: bytes) -> FileEntry:
+    def journal(self, part: Part, entry: JournalEntry) -> None:
         """See `Backend`."""
-        place = self._places[part.info.part_id]
-        whole = ((0, part.info.size),) if part.info.size else ()
-        for target in _candidates(place):
-            record = Record(part.info, whole, md5, target)
-            save(place, record)
+        with self._database.writing() as connection:
+            PartJournal(connection).save(part.info.part_id, entry, self._clock())
+
+    def commit(self, part: Part, entry: JournalEntry, md5: bytes) -> FileEntry:
+        """See `Backend`."""
+        info, root = part.info, part.root()
+        landing = self._landing(info)
+        landing.dress(part)
+        for target in landing.candidates():
+            with self._database.writing() as connection:
+                PartJournal(connection).mark_verified(
+                    info.part_id, entry, md5, root, self._clock(), file_id=info.part_id, target=target
+                )
             reach("verified")
-            part.close()  # Windows does not move open files
             try:
-                place.folder.place(part.name, place.folder, target)
+                landing.place(part, target)
             except FileExistsError:
                 continue
-            return self._finish(place, record)
-        raise StorageError(f"{place.folder.path} has too many files named like {part.info.file_name!r}")
+            return self._finish(landing, info, target, md5, root)
+        raise StorageError(f"{info.folder} has too many files named like {info.file_name!r}; move some away")
 
     def discard(self, part_id: bytes) -> None:
         """See `Backend`."""
-        place = self._places.pop(part_id, None)
-        if place is not None:
-            place.folder.remove(place.part_name)
-            place.folder.remove(place.journal_name)
+        discard(self._database, part_id, portable=self._portable)
 
-    def close(self) -> None:
-        """Close the folders."""
-        for folder in self._folders.values():
-            folder.close()
-        self._folders.clear()
+    def _place(self, name: str) -> Path:
+        """The folder where a download shall end."""
+        path = Path(name).absolute() if name else self._default
+        if readable_name(str(path)) != str(path):
+            text = f"{display_name(str(path))} has a name that is no text; choose another folder for downloads"
+            raise StorageError(text, ErrorCode.NAME_NOT_ALLOWED)
+        if path == self._default:
+            path.mkdir(parents=True, exist_ok=True)
+        elif not path.is_dir():
+            raise StorageError(f"{name} is not a folder; make it first, or choose another")
+        return path
 
-    def _folder(self, name: str) -> Folder:
-        path = Path(name).expanduser().absolute() if name else self._default.absolute()
-        folder = self._folders.get(path)
-        if folder is None:
-            if not name:
-                path.mkdir(parents=True, exist_ok=True)
-            elif not path.is_dir():
-                raise StorageError(f"{name} is not a folder; make it first, or choose another")
-            folder = self._folders[path] = Folder(path, follow=True, portable=self._portable, mode=SHARED)
-        return folder
+    def _landing(self, info: PartInfo) -> Landing:
+        return landing_of(info, portable=self._portable)
 
-    def _new_part(self, place: Place) -> PartFile:
-        folder, name = place.folder, place.part_name
-        folder.remove(name)  # without a journal nothing in it can be trusted
-        fd = folder.create(name)
+    def _row(self, part_id: bytes) -> PartRow | None:
+        with self._database.reading() as connection:
+            return PartJournal(connection).part(part_id)
+
+    def _finished(self, part_id: bytes) -> FileEntry | None:
+        """The file that a download became, when it is still there as it came."""
+        with self._database.reading() as connection:
+            entry = find_finished(connection, part_id)
+        if entry is not None:
+            folder = str(Path(entry.path).parent)
+            named = (entry.file_id, entry.owner, entry.owner_nick, entry.file_name, entry.size, folder)
+            self._landing(PartInfo(*named, flags=entry.flags)).clean()  # the last that a commit does, perhaps not done
+            return entry
+        with self._database.writing() as connection:
+            forget_finished(connection, part_id)
+        return None
+
+    def _new_part(self, info: PartInfo) -> Part:
+        with self._database.writing() as connection:  # first: a file that no journal knows nobody would ever remove
+            PartJournal(connection).add_part(info, self._clock())
         try:
-            folder.io.reserve(fd, place.info.size, folder=str(folder.path), spare=0)
-            save(place, Record(place.info))
+            body = self._landing(info).begin()
         except BaseException:
-            os.close(fd)
-            folder.remove(name)
+            with self._database.writing() as connection:
+                PartJournal(connection).remove_part(info.part_id)
             raise
         reach("part-created")
-        return PartFile(place.info, folder, name, fd)
+        return Part(info, body)
 
-    def _continue(self, place: Place, record: Record) -> PartFile | FileEntry:
-        folder, name, size = place.folder, place.part_name, place.info.size
-        if record.target and self._is_placed(place, record):
-            return self._finish(place, record)
-        try:
-            fd = folder.open(name, write=True)
-        except FileNotFoundError:
-            fd = folder.create(name)
-        try:
-            length = os.fstat(fd).st_size
-            if length != size:
-                folder.io.reserve(fd, size, folder=str(folder.path), spare=0)
-        except BaseException:
-            os.close(fd)
-            raise
-        return PartFile(place.info, folder, name, fd, clip_runs(record.runs, min(length, size)))
+    def _continue(self, row: PartRow) -> Part | FileEntry:
+        self._place(row.info.folder)
+        landing = self._landing(row.info)
+        with self._database.reading() as connection:
+            journal = PartJournal(connection)
+            if not row.target or not landing.is_placed(journal, row):
+                return landing.resume(journal, row)
+        return self._finish(landing, row.info, row.target, row.md5 or b"", row.root)
 
-    def _is_placed(self, place: Place, record: Record) -> bool:
-        """Whether the file under the final name is this download. An empty one that only kept the name is removed."""
-        folder = place.folder
-        target, part = folder.status(record.target), folder.status(place.part_name)
-        if target is None:
-            return False
-        if part is not None:
-            if (target.st_dev, target.st_ino) == (part.st_dev, part.st_ino):
-                return True
-            if target.st_size == 0:
-                folder.remove(record.target)
-            return False
-        return target.st_size == place.info.size and _md5_of(folder, record.target) == record.md5
-
-    def _finish(self, place: Place, record: Record) -> FileEntry:
+    def _finish(self, landing: Landing, info: PartInfo, target: str, md5: bytes, root: bytes) -> FileEntry:
         reach("linked")
-        folder, info = place.folder, place.info
-        folder.remove(place.part_name)
-        folder.sync()
-        folder.remove(place.journal_name)
-        path = str(folder.path / record.target)
+        landing.settle()
         entry = FileEntry(
-            info.part_id, info.file_name, info.size, record.md5, self._clock(), info.owner, info.owner_nick, path
+            info.part_id,
+            info.file_name,
+            info.size,
+            md5,
+            self._clock(),
+            info.owner,
+            info.owner_nick,
+            str(Path(info.folder) / target),
+            modified=info.modified,
+            flags=info.flags,
+            members=info.members,
+            root=root,
         )
-        self._places.pop(info.part_id, None)
-        while len(self._done) >= MAX_REMEMBERED:
-            del self._done[next(iter(self._done))]
-        self._done[info.part_id] = entry
+        with self._database.writing() as connection, transaction(connection):
+            add_finished(connection, entry)
+            end_part(connection, info.part_id)
+            forget_contents(connection, info.part_id)
+        landing.clean()
         reach("committed")
         return entry
 
-
-def save(place: Place, record: Record) -> None:
-    """Write the journal of a download, durably."""
-    info = record.info
-    fields = {
-        "part_id": info.part_id.hex(),
-        "owner": info.owner.hex(),
-        "owner_nick": info.owner_nick,
-        "file_name": info.file_name,
-        "size": info.size,
-        "ranges": record.runs,
-        "md5": record.md5.hex(),
-        "target": record.target,
-    }
-    place.folder.write_whole(place.journal_name, json.dumps(fields).encode())
+    def _sweep(self) -> None:
+        """Remove, once, what belongs to no transfer and was not touched for long."""
+        if self._is_swept:
+            return
+        self._is_swept = True
+        query = "SELECT part_id FROM parts WHERE touched_at < ? AND part_id NOT IN (SELECT part_id FROM transfers)"
+        with self._database.reading() as connection:
+            forgotten = connection.execute(query, (self._clock() - PART_LIFETIME,)).fetchall()
+        for (part_id,) in forgotten:
+            with suppress(OSError):  # a disk that is not there today; the next start tries again
+                self.discard(part_id)
 
 
-def load(place: Place) -> Record | None:
-    """The journal of a download; None when there is none, or none that can be read."""
-    data = place.folder.read_whole(place.journal_name, _JOURNAL_LIMIT)
-    if data is None:
-        return None
-    try:
-        fields = json.loads(data)
-        info = replace(
-            place.info,
-            owner=bytes.fromhex(fields["owner"]),
-            owner_nick=str(fields["owner_nick"]),
-            size=int(fields["size"]),
-        )
-        runs = clip_runs(((int(start), int(stop)) for start, stop in fields["ranges"]), info.size)
-        target = str(fields["target"])
-        return Record(info, runs, bytes.fromhex(fields["md5"]), target if export_name(target) == target else "")
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-def _candidates(place: Place) -> Iterator[str]:
-    name = export_name(place.info.file_name)
-    for number in range(1, MAX_NUMBERED + 1):
-        candidate = name if number == 1 else numbered(name, number)
-        if place.folder.status(candidate) is None:
-            yield candidate
-
-
-def _md5_of(folder: Folder, name: str) -> bytes:
-    md5 = hashlib.md5(usedforsecurity=False)
-    buffer = memoryview(bytearray(MIB))
-    offset = 0
-    fd = folder.open(name)
-    try:
-        while count := folder.io.read_at(fd, offset, buffer):
-            md5.update(buffer[:count])
-            offset += count
-    finally:
-        os.close(fd)
-    return md5.digest()
+def discard(database: TransferDatabase, part_id: bytes, *, portable: bool | None = None) -> None:
+    """Forget a download that has not become a file, and its bytes."""
+    with database.reading() as connection:
+        row = PartJournal(connection).part(part_id)
+    if row is not None:
+        landing_of(row.info, portable=portable).clean()
+        with database.writing() as connection:
+            PartJournal(connection).remove_part(part_id)

@@ -8,6 +8,10 @@
     committed     the list shows it, nobody was told
     replied       the uploader was told; reached by whoever sends the answer
 
+    members-written  a group of members of a folder is in the journal, nobody was told
+    checked          a slice of an unfinished file was read back, nobody was told
+    repaired         damaged blocks are out of the journal, nobody was told
+
     chat-written    lines of chat are in a transaction that is not committed yet
     chat-committed  they are durable, nobody was told
 
@@ -22,7 +26,9 @@ from collections.abc import Callable
 from typing import Final
 
 POINTS: Final = ("part-created", "synced", "journalled", "verified", "linked", "committed", "replied")
+CARE_POINTS: Final = ("members-written", "checked", "repaired")  # not on the way of every file
 CHAT_POINTS: Final = ("chat-written", "chat-committed")
+ALL_POINTS: Final = POINTS + CARE_POINTS + CHAT_POINTS
 VARIABLE: Final = "UDPCHAT_FAILPOINT"
 
 Hook = Callable[[str], None]
@@ -52,8 +58,8 @@ def parse(setting: str) -> Hook | None:
     if not setting:
         return None
     point, _, count = setting.partition(":")
-    if point not in POINTS + CHAT_POINTS or (count and not (count.isdecimal() and int(count) > 0)):
-        points = ", ".join(POINTS + CHAT_POINTS)
+    if point not in ALL_POINTS or (count and not (count.isdecimal() and int(count) > 0)):
+        points = ", ".join(ALL_POINTS)
         raise ValueError(f"{VARIABLE}={setting}: expected one of {points}, then perhaps :2 for the second time")
     return Killer(point, int(count or 1))
 

@@ -12,6 +12,7 @@ import threading
 from typing import Final, Protocol
 
 from udpchat.config import MIB
+from udpchat.store.libc import can_preallocate
 
 _NO_FALLOCATE: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
 
@@ -65,7 +66,7 @@ class PosixIO:
         """See FileIO."""
         _check_space(folder, size, spare)
         allocate = getattr(os, "posix_fallocate", None)
-        if allocate is not None and size:
+        if allocate is not None and size and can_preallocate(fd):
             try:
                 allocate(fd, 0, size)
             except OSError as error:

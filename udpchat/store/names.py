@@ -12,6 +12,7 @@ from typing import Final
 from udpchat.config import MAX_FILE_NAME
 
 FALLBACK: Final = "file"  # when nothing of a name is left
+UNFINISHED: Final = ".udpchat-part"  # how the hidden names of downloads end that are still arriving
 MAX_SUFFIX: Final = 24  # bytes of ".ext" that survive when a name is cut
 
 # What separates, quotes or expands on POSIX or Windows, and the characters that look like those or are mapped to them.
@@ -22,6 +23,7 @@ _LEADING: Final = ".-~ \u2024\u2025\u2026\uff0e"  # hidden files, options, home 
 _TRAILING: Final = ". \u2024\u2025\u2026\uff0e"  # Windows drops dots and spaces
 _DROPPED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _DEVICE: Final = re.compile(r"(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
+_NO_TEXT: Final = re.compile("[\ud800-\udfff]")  # Python has a byte E9 that is no text as U+DCE9
 _SPECIAL: Final = frozenset({"desktop.ini", "thumbs.db", "autorun.inf"})
 
 
@@ -61,6 +63,11 @@ def split_suffix(name: str) -> tuple[str, str]:
 def name_key(file_name: str) -> str:
     """What two names have in common that people, or disks, take for the same."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", file_name).casefold())
+
+
+def readable_name(local: str) -> str:
+    """A name from this disk as text that can be sent: bytes that are no Unicode are shown as %E9."""
+    return _NO_TEXT.sub(lambda match: f"%{ord(match[0]) & 0xFF:02X}", local)
 
 
 def display_name(raw: str) -> str:

@@ -1,75 +1,120 @@
-"""A file that is still arriving, in whatever order: its bytes, which of them are there, and their running MD5."""
+"""A file or folder that is still arriving, in whatever order: its bytes, which of them are there, and their hashes."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeVar
 
 from udpchat.arq.ranges import RangeSet
-from udpchat.config import MAX_CATCH_UP, MAX_PART_RUNS, MIB
+from udpchat.config import CHECK_SLICE, MAX_CATCH_UP, MAX_PART_RUNS
 from udpchat.errors import ErrorCode, StorageError, UsageError
+from udpchat.files.blocks import block_root
+from udpchat.files.members import NO_MD5, Index
+from udpchat.store.checking import UNLIMITED, Body, Damage, PartHashing, keep_covered
 from udpchat.store.folders import Folder
+from udpchat.store.hashing import MD5_SIZE, RunningHash, index_of_file
+from udpchat.store.part_journal import PartJournal
+from udpchat.store.part_rows import JournalEntry, PartInfo, PartRow, Runs, unpack_runs
 from udpchat.store.trouble import storage_error
 
-Runs: TypeAlias = tuple[tuple[int, int], ...]  # half-open, ascending, disjoint
-
-_RUN: Final = struct.Struct(">QQ")
 _CLOSED: Final = -1
+_T = TypeVar("_T")
+
+
+class FileBody:
+    """The `Body` of a part that is one file. name: in folder."""
+
+    __slots__ = ("_fd", "_folder", "name")
+
+    def __init__(self, folder: Folder, name: str, fd: int) -> None:
+        self.name = name
+        self._folder = folder
+        self._fd = fd
+
+    @property
+    def is_closed(self) -> bool:
+        """See `Body`."""
+        return self._fd == _CLOSED
+
+    def write_at(self, offset: int, view: memoryview) -> None:
+        """See `Body`."""
+        self._folder.io.write_at(self._fd, offset, view)
+
+    def read_at(self, offset: int, view: memoryview) -> int:
+        """See `Body`."""
+        return self._folder.io.read_at(self._fd, offset, view)
+
+    def sync_data(self) -> Runs:
+        """See `Body`."""
+        self._folder.io.sync_data(self._fd)
+        return ()
+
+    def sync(self) -> None:
+        """See `Body`."""
+        self._folder.io.sync(self._fd)
+
+    def close(self) -> None:
+        """See `Body`."""
+        if self._fd != _CLOSED:
+            os.close(self._fd)
+            self._fd = _CLOSED
 
 
 @dataclass(frozen=True, slots=True)
-class PartInfo:
-    """What was said about a file before its first byte came. See `CreatePart`."""
+class Snapshot:
+    """What a part had at one moment. applied: how many losses its runs are without."""
 
-    part_id: bytes
-    owner: bytes
-    owner_nick: str
-    file_name: str
-    size: int
+    runs: Runs
+    applied: int
 
 
-class PartFile:
-    """A file that is still arriving.
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What came of reading a part back. wrong: bytes that are not there any more; is_done: nothing much is left."""
 
-    The thread that runs the core writes and looks at what is there; the worker thread syncs, reads back and closes. The
-    worker never touches what the other thread changes: it is handed snapshots.
+    wrong: Runs
+    is_done: bool
 
-    name: of the file in folder. present: what is there already; then all is read back for the MD5 at the end, otherwise
-    it runs along. users: how many transfers write to it. synced: how many bytes are known to be durable. failed: why it
-    takes no more.
+
+class Part:
+    """A file or folder that is still arriving.
+
+    The thread that runs the core writes and looks at what is there; worker threads sync, read back and close. They
+    never touch what the other thread changes: they are handed snapshots, and what they find wrong stands in
+    `hashing.losses` until `apply_losses` takes it out of `ranges`.
+
+    users: how many transfers write to it. synced: how many bytes are known to be durable. failed: why it takes no more.
+    is_broken: the system failed to make the bytes durable, and may have forgotten them. index, hashes, md5s, present:
+    from the journal; see `load_part`.
     """
 
-    __slots__ = (
-        "_broken",
-        "_fd",
-        "_folder",
-        "_hashed",
-        "_md5",
-        "failed",
-        "info",
-        "name",
-        "ranges",
-        "synced",
-        "users",
-    )
+    __slots__ = ("_applied", "body", "failed", "hashing", "info", "is_broken", "ranges", "synced", "users")
 
-    def __init__(self, info: PartInfo, folder: Folder, name: str, fd: int, present: Runs = ()) -> None:
+    def __init__(
+        self,
+        info: PartInfo,
+        body: Body,
+        present: Runs = (),
+        index: Index | None = None,
+        hashes: bytearray | None = None,
+        md5s: bytearray | None = None,
+    ) -> None:
+        if index is None and not info.is_folder:
+            index = index_of_file(info.size)
+        elif index is None and info.members == 0:
+            index = Index(())
         self.info = info
-        self.name = name
+        self.body = body
         self.ranges = RangeSet(present)
         self.users = 1
         self.failed: StorageError | None = None
         self.synced = self.ranges.total
-        self._folder = folder
-        self._fd = fd
-        self._md5 = None if present else hashlib.md5(usedforsecurity=False)
-        self._hashed = 0
-        self._broken = False
+        self.is_broken = False
+        self.hashing = PartHashing(index, bytearray() if hashes is None else hashes, md5s)
+        self._applied = 0
 
     # -- on the thread that runs the core ------------------------------------------------------------------------------
 
@@ -83,6 +128,11 @@ class PartFile:
         """What is there."""
         return tuple(self.ranges)
 
+    @property
+    def is_indexed(self) -> bool:
+        """Whether it is a folder whose members are all known."""
+        return self.info.is_folder and self.hashing.index is not None
+
     def write(self, offset: int, view: memoryview) -> None:
         """Write what is not there yet. StorageError when that fails: the part is `failed` from then on."""
         stop = offset + len(view)
@@ -94,113 +144,172 @@ class PartFile:
             else:
                 for left, right in tuple(self.ranges.missing(offset, stop)):
                     self._put(left, view[left - offset : right - offset])
-            self._catch_up()
+            self.hashing.catch_up(self.body, self.ranges)
         except OSError as error:
             self.failed = storage_error(error, f"write to {self.info.file_name!r}")
             raise self.failed from error
+        except StorageError as error:
+            self.failed = error
+            raise
         if len(self.ranges) > MAX_PART_RUNS:
             self.failed = StorageError(f"{self.info.file_name!r} arrives in too many pieces", ErrorCode.FLOW_CONTROL)
             raise self.failed
 
-    def snapshot_md5(self) -> tuple[hashlib._Hash | None, int]:
-        """A copy of the running MD5 and how many bytes it has seen, for `digest`."""
-        return (None, 0) if self._md5 is None else (self._md5.copy(), self._hashed)
-
     def _put(self, offset: int, view: memoryview) -> None:
-        if not view:
-            return
-        self._folder.io.write_at(self._fd, offset, view)
-        self.ranges.add(offset, offset + len(view))
-        if offset == self._hashed and self._md5 is not None:
-            self._md5.update(view)
-            self._hashed += len(view)
+        if view:
+            self.body.write_at(offset, view)
+            self.ranges.add(offset, offset + len(view))
+            self.hashing.feed(offset, view)
 
-    def _catch_up(self) -> None:
-        # A filled hole leaves bytes that are written but not hashed; the bound keeps one write from taking long.
-        if self._md5 is None or self._hashed not in self.ranges:
-            return
-        stop = min(self.ranges.run_at(self._hashed)[1], self._hashed + MAX_CATCH_UP)
-        buffer = memoryview(bytearray(stop - self._hashed))
-        count = self._folder.io.read_at(self._fd, self._hashed, buffer)
-        self._md5.update(buffer[:count])
-        self._hashed += count
+    def apply_losses(self) -> None:
+        """Take what workers found wrong out of what is there."""
+        losses = self.hashing.losses
+        while self._applied < len(losses):
+            self.ranges.remove(*losses[self._applied])
+            self._applied += 1
+            self.synced = -1  # as many bytes as before need not be the same bytes
 
-    # -- on the worker thread ------------------------------------------------------------------------------------------
+    @property
+    def debt(self) -> int:
+        """Bytes that are there and are still to be read back; more than there are while others may turn out wrong."""
+        return self.hashing.debt(self.ranges) if self.hashing.is_verified else self.info.size
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much is to be hashed that it is nothing for the thread that runs the core."""
+        hashing = self.hashing
+        return hashing.lent == 0 and hashing.is_verified and hashing.debt(self.ranges) > CHECK_SLICE
+
+    def lost_nothing_since(self, snapshot: Snapshot) -> bool:
+        """Whether all that was there is still taken to be right."""
+        return len(self.hashing.losses) == snapshot.applied
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there are hashes that no journal has yet."""
+        return self.hashing.running is not None and self.hashing.running.has_news
+
+    def snapshot(self) -> Snapshot:
+        """What is there now, for a worker."""
+        self.apply_losses()
+        return Snapshot(self.runs, self._applied)
+
+    # -- in a worker ---------------------------------------------------------------------------------------------------
 
     @property
     def is_closed(self) -> bool:
-        """Whether the file was closed."""
-        return self._fd == _CLOSED
+        """Whether it takes and gives no bytes any more."""
+        return self.body.is_closed
+
+    def present(self, snapshot: Snapshot, left: Runs = ()) -> RangeSet:
+        """What was there, without what turned out to be wrong since. left: without that, too."""
+        present = RangeSet(snapshot.runs)
+        for start, stop in (*self.hashing.losses[snapshot.applied :], *left):
+            present.remove(start, stop)
+        return present
+
+    def entry(self, snapshot: Snapshot, left: Runs = ()) -> JournalEntry:
+        """What is to be written down once the bytes of a snapshot are durable, but for what is left."""
+        present = self.present(snapshot, left)
+        running = self.hashing.running
+        if running is None:
+            return JournalEntry(tuple(present))
+        blocks, md5s = running.hold_back(present, *running.take())  # some are of bytes that came since
+        return JournalEntry(tuple(present), tuple(blocks.items()), tuple(md5s.items()))
+
+    def begin_hashing(self, index: Index) -> None:
+        """All members of the folder are known."""
+        with self.hashing.lock:
+            if self.hashing.index is None:
+                self.hashing.start(index)
+
+    def read_back(self, present: RangeSet, budget: int, *, verify: bool) -> ReadBack:
+        """Hash about budget bytes of what is there. Nothing happens after `close`."""
+        with self.hashing.lock:
+            before = len(self.hashing.losses)
+            if not self.is_closed:
+                self.hashing.read_back(self.body, present, budget, verify=verify)
+            wrong = tuple(RangeSet(self.hashing.losses[before:]))
+            is_done = self.is_closed or (self.hashing.is_verified and self.hashing.debt(present) <= MAX_CATCH_UP)
+        return ReadBack(wrong, is_done)
+
+    def hash_slice(self, present: RangeSet) -> bool:
+        """Hash a slice of what is there and not hashed; whether next to nothing is left. Not after `close`."""
+        with self.hashing.lock:
+            self.hashing.read_back(self.body, present, CHECK_SLICE, verify=False)
+            return self.hashing.debt(present) <= MAX_CATCH_UP
+
+    def differing(self, present: RangeSet, first: int, hashes: bytes) -> Damage:
+        """The blocks that are there, and not what these hashes say. Nothing happens after `close`."""
+        with self.hashing.lock:
+            if self.is_closed:
+                return Damage()
+            return self.hashing.differing(self.body, present, self.info.size, first, hashes)
+
+    def digest(self, present: RangeSet) -> bytes:
+        """MD5 of the whole; reads back only what was not hashed. All bytes must be there."""
+        self.read_back(present, UNLIMITED, verify=False)
+        return self._running.digest(is_folder=self.info.is_folder)
+
+    def whole_entry(self) -> JournalEntry:
+        """What is to be written down of a part that is whole and hashed."""
+        blocks, md5s = self._running.take()
+        runs = ((0, self.info.size),) if self.info.size else ()
+        return JournalEntry(runs, tuple(blocks.items()), tuple(md5s.items()))
+
+    def root(self) -> bytes:
+        """What the content is, see files/blocks.py; all must be hashed."""
+        return block_root(self.info.size, bytes(self._running.hashes))
+
+    def wrong_member(self) -> str:
+        """Path of the first member that is not what its sender said; empty when nobody knows."""
+        running = self._running
+        for number, member in enumerate(running.index):
+            if member.md5 not in {NO_MD5, running.md5(number)}:
+                return member.path
+        return ""
 
     @property
-    def is_broken(self) -> bool:
-        """Whether the system failed to make the bytes durable: then it may have forgotten them."""
-        return self._broken
+    def _running(self) -> RunningHash:
+        if self.hashing.running is None:
+            raise UsageError(f"the members of {self.info.file_name!r} are not known")
+        return self.hashing.running
 
-    def sync_data(self) -> None:
-        """Return when the bytes are durable; nothing happens when the file is closed."""
-        if not self.is_closed:
-            self._sync(self._folder.io.sync_data)
+    def sync_data(self) -> Runs:
+        """Return when the bytes are durable but for the runs that are returned."""
+        return self._sync(self.body.sync_data)
 
     def sync(self) -> None:
-        """Return when the bytes and all that is known about the file are durable."""
-        self._sync(self._folder.io.sync)
+        """Return when all bytes and all that is known about the file are durable."""
+        self._sync(self.body.sync)
 
-    def _sync(self, call: Callable[[int], None]) -> None:
+    def _sync(self, call: Callable[[], _T]) -> _T:
         # A system reports a failed write-back once and then forgets the bytes: a second success would prove nothing.
-        if self._broken:
+        if self.is_broken:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         try:
-            call(self._fd)
+            return call()
         except OSError:
-            self._broken = True
+            self.is_broken = True
             raise
 
-    def digest(self, md5: hashlib._Hash | None, hashed: int) -> bytes:
-        """MD5 of the whole; reads only what md5 has not seen. StorageError when bytes are missing."""
-        md5 = md5 or hashlib.md5(usedforsecurity=False)
-        buffer = memoryview(bytearray(min(MIB, self.info.size - hashed)))
-        while hashed < self.info.size:
-            count = self._folder.io.read_at(self._fd, hashed, buffer[: self.info.size - hashed])
-            if count == 0:
-                text = f"{self.info.file_name!r} became shorter on the disk; send it again"
-                raise StorageError(text, ErrorCode.INCOMPLETE)
-            md5.update(buffer[:count])
-            hashed += count
-        return md5.digest()
-
     def close(self) -> None:
-        """Give the descriptor back; a second call does nothing."""
-        if not self.is_closed:
-            os.close(self._fd)
-            self._fd = _CLOSED
+        """Give the descriptors back when nobody reads any more; a second call does nothing."""
+        with self.hashing.lock:
+            self.body.close()
 
 
-def pack_runs(runs: Iterable[tuple[int, int]]) -> bytes:
-    """Runs as they lie in a journal."""
-    return b"".join(_RUN.pack(start, stop) for start, stop in runs)
-
-
-def unpack_runs(data: bytes, limit: int) -> Runs:
-    """Runs from a journal, as far as they lie below limit (the length of the file); none when the record is damaged."""
-    if len(data) % _RUN.size:
-        return ()
-    return clip_runs(_RUN.iter_unpack(data), limit)
-
-
-def clip_runs(runs: Iterable[tuple[int, int]], limit: int) -> Runs:
-    """Runs below limit; none at all when they are not ascending and disjoint."""
-    kept: list[tuple[int, int]] = []
-    previous = -1
-    for start, stop in runs:
-        if not previous < start < stop:
-            return ()
-        previous = stop
-        if start < limit:
-            kept.append((start, min(stop, limit)))
-    return tuple(kept)
-
-
-def prefix_of(runs: Runs) -> int:
-    """How many bytes there are from the start on without a hole."""
-    return runs[0][1] if runs and runs[0][0] == 0 else 0
+def load_part(journal: PartJournal, row: PartRow, body: Body, length: int) -> Part:
+    """A part that goes on: what the journal says of it, as far as there are bytes on the disk. length: how many."""
+    info = row.info
+    present = unpack_runs(row.ranges, min(length, info.size))
+    if info.is_folder:
+        index = journal.index(info.part_id, info.members)
+        md5s = journal.md5s(info.part_id)
+    else:
+        index, md5s = index_of_file(info.size), bytearray(MD5_SIZE)
+    if index is None:
+        return Part(info, body, present)
+    hashes = journal.hashes(info.part_id)
+    keep_covered(index, RangeSet(present), hashes, md5s)
+    return Part(info, body, present, index, hashes, md5s)

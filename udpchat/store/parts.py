@@ -1,123 +1,159 @@
 """The parts that are being written: the half of a store that runs on the core's thread, for server and client alike.
 
-What differs between them (journal, final place) is a `Backend`, called in the worker thread only.
+What differs between them (journal, final place) is a `Backend`, called in the worker thread of `Lane.FILES` only.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import TypeAlias
 
-from udpchat.config import MAX_OPEN_PARTS
+from udpchat.arq.ranges import RangeSet
+from udpchat.config import CHECK_SLICE, MAX_OPEN_PARTS
 from udpchat.errors import ErrorCode, StorageError
 from udpchat.files.ports import (
     AbortPart,
+    AddMembers,
+    CheckPart,
     ClosePart,
     CommitPart,
+    CompareBlocks,
     CreatePart,
     FileEntry,
+    PartChecked,
     PartCreated,
     PartFailed,
     PartSynced,
     SyncPart,
     WritePart,
 )
-from udpchat.protocol.ports import Job, Result
+from udpchat.protocol.ports import Job, Lane, Result, StoreRequest
+from udpchat.store.backend import Backend
+from udpchat.store.budget import Claim, IndexBudget
+from udpchat.store.checking import UNLIMITED
 from udpchat.store.failpoints import reach
-from udpchat.store.partfile import PartFile, Runs, prefix_of
-from udpchat.store.refusals import check_same, incomplete, mismatch, unknown_part
-from udpchat.store.trouble import storage_error
+from udpchat.store.indexing import check_members, check_repeated
+from udpchat.store.jobs import as_result, make_job
+from udpchat.store.part_rows import JournalEntry, Runs
+from udpchat.store.partfile import Part, Snapshot
+from udpchat.store.refusals import check_hashes, check_same, incomplete, mismatch, no_index, unknown_part
 
-
-class Backend(Protocol):
-    """Where parts lie and what is written down about them. Runs in the worker thread; may raise what disks raise."""
-
-    def open_part(self, request: CreatePart) -> PartFile | FileEntry:
-        """A new part, the one that was there, or the file it became."""
-        ...
-
-    def reopen(self, part_id: bytes) -> PartFile | FileEntry:
-        """A part that is not open, or the file it became. StorageError (UNKNOWN_TRANSFER) when there is none."""
-        ...
-
-    def journal(self, part: PartFile, runs: Runs) -> None:
-        """Write down which bytes of a part are durable."""
-        ...
-
-    def commit(self, part: PartFile, md5: bytes) -> FileEntry:
-        """Make a verified, durable part a file. Closes the part."""
-        ...
-
-    def discard(self, part_id: bytes) -> None:
-        """Forget a part and its bytes; files stay."""
-        ...
-
-
-def as_result(outcome: object) -> Result:
-    """The outcome of a job whose work returns what the request is answered with."""
-    return cast(Result, outcome)
-
-
-def make_job(doing: str, work: Callable[[], object], finish: Callable[[object], Result] = as_result) -> Job:
-    """A job in whose outcome failures are StorageErrors. doing: what to tell the user was tried."""
-
-    def run() -> object:
-        try:
-            return work()
-        except StorageError as error:
-            return error
-        except (OSError, sqlite3.Error) as error:
-            return storage_error(error, doing)
-
-    return Job(run, finish)
+Handler: TypeAlias = Callable[..., Result | Job]
 
 
 class PartTable:
-    """All open parts. Every method is one request; see `udpchat.protocol.ports`."""
+    """All open parts. Every method is one request; see `udpchat.files.ports`.
 
-    __slots__ = ("_backend", "_parts")
+    budget: for the indexes of folders; None where nobody but the user begins them.
+    """
 
-    def __init__(self, backend: Backend) -> None:
+    __slots__ = ("_backend", "_budget", "_claims", "_parts")
+
+    def __init__(self, backend: Backend, budget: IndexBudget | None = None) -> None:
         self._backend = backend
-        self._parts: dict[bytes, PartFile] = {}
+        self._budget = budget or IndexBudget(UNLIMITED, UNLIMITED)
+        self._parts: dict[bytes, Part] = {}
+        self._claims: dict[Part, Claim] = {}
+
+    def handlers(self) -> dict[type[StoreRequest], Handler]:
+        """The requests that are performed here."""
+        return {
+            WritePart: self.write,
+            CreatePart: self.create,
+            AddMembers: self.add_members,
+            SyncPart: self.sync,
+            CheckPart: self.check,
+            CommitPart: self.commit,
+            CompareBlocks: self.compare,
+            AbortPart: self.abort,
+            ClosePart: self.close_part,
+        }
+
+    @property
+    def open_ids(self) -> frozenset[bytes]:
+        """Ids of all open parts."""
+        return frozenset(self._parts)
+
+    # -- beginning -----------------------------------------------------------------------------------------------------
 
     def create(self, request: CreatePart) -> Result | Job:
         """Perform CreatePart."""
         part = self._parts.get(request.part_id)
         if part is not None and part.failed is None:
             try:
-                check_same(request, part.info.owner, part.info.size)
+                check_same(request, part.info.owner, part.info.size, part.info.members)
             except StorageError as error:
                 return error
-            return self._join(part)
+            part.users += 1
+            return _created(part)
         if part is None and len(self._parts) >= MAX_OPEN_PARTS:
             return StorageError("too many files arrive at once; try again later", ErrorCode.TOO_MANY_TRANSFERS)
+        try:
+            claim = self._budget.claim(request.owner, request.members)
+        except StorageError as error:
+            return error
         self._parts.pop(request.part_id, None)
 
-        def work() -> PartFile | FileEntry:
+        def work() -> Part | FileEntry:
             if part is not None:
                 part.close()
             return self._backend.open_part(request)
 
-        doing = f"make room for {request.file_name!r}"
-        return make_job(doing, work, lambda outcome: self._adopt(request.part_id, outcome))
+        def finish(outcome: object) -> Result:
+            if part is not None:
+                self._release(part)
+            created = self._adopt(request.part_id, outcome)
+            if isinstance(outcome, Part) and not outcome.is_closed:
+                self._claims[outcome] = claim
+            else:
+                self._budget.release(claim)
+            return created
+
+        return make_job(f"make room for {request.file_name!r}", work, finish)
+
+    def _release(self, part: Part) -> None:
+        """A part is gone from memory."""
+        claim = self._claims.pop(part, None)
+        if claim is not None:
+            self._budget.release(claim)
 
     def _adopt(self, part_id: bytes, outcome: object) -> Result:
         if isinstance(outcome, FileEntry):
-            return PartCreated(part_id, ((0, outcome.size),) if outcome.size else (), outcome)
-        if not isinstance(outcome, PartFile):
+            present = ((0, outcome.size),) if outcome.size else ()
+            return PartCreated(part_id, present, outcome, is_indexed=outcome.is_folder)
+        if not isinstance(outcome, Part):
             return as_result(outcome)
         part = self._parts.setdefault(part_id, outcome)
-        if part is outcome:
-            return PartCreated(part_id, part.runs)
-        outcome.close()  # two requests for the same part were on their way; nobody else knows this one
-        return self._join(part)
+        if part is not outcome:
+            outcome.close()  # two requests for the same part were on their way; nobody else knows this one
+            part.users += 1
+        return _created(part)
 
-    @staticmethod
-    def _join(part: PartFile) -> PartCreated:
-        part.users += 1
-        return PartCreated(part.info.part_id, part.runs)
+    def add_members(self, request: AddMembers) -> Result | Job:
+        """Perform AddMembers."""
+        part = self._parts.get(request.part_id)
+        if part is None:
+            return unknown_part()
+        if part.failed is not None:
+            return part.failed
+        index = part.hashing.index
+        if index is not None:
+            try:
+                check_members(part.info, len(index), request.first, request.members)
+                check_repeated(part.info, request.members, map(index.__getitem__, range(request.first, len(index))))
+            except StorageError as error:
+                return error
+            return None
+
+        def work() -> None:
+            index = self._backend.add_members(part, request.first, request.members)
+            reach("members-written")
+            if index is not None:
+                part.begin_hashing(index)
+
+        return self._borrow(part, f"write down what is in {part.info.file_name!r}", work)
+
+    # -- bytes ---------------------------------------------------------------------------------------------------------
 
     def write(self, request: WritePart) -> PartFailed | None:
         """Perform WritePart, at once."""
@@ -139,28 +175,89 @@ class PartTable:
             return unknown_part()
         if part.failed is not None:
             return part.failed
-        runs, total = part.runs, part.ranges.total
-        result = PartSynced(request.part_id, total, prefix_of(runs))
-        if total == part.synced:
-            return result
+        snapshot = part.snapshot()
+        if part.ranges.total == part.synced and not part.has_news:
+            return _synced(part, part.ranges)
 
         def finish(outcome: object) -> Result:
             if isinstance(outcome, StorageError):
                 part.failed = outcome  # what the system failed to write it may forget: this descriptor is done for
-                return outcome
-            part.synced = max(part.synced, total)
-            return result
+            elif isinstance(outcome, PartSynced) and part.lost_nothing_since(snapshot):
+                part.synced = max(part.synced, outcome.durable_bytes)
+            return as_result(outcome)
 
         doing = f"make {part.info.file_name!r} durable"
-        return make_job(doing, lambda: self._make_durable(part, runs), finish)
+        if part.is_behind:  # the members of a folder came after their bytes: what is to be read back is for the worker
+            return self._borrow(part, doing, lambda: self._sync_and_hash(part, snapshot), finish)
+        return make_job(doing, lambda: self._make_durable(part, snapshot), finish)
 
-    def _make_durable(self, part: PartFile, runs: Runs) -> None:
-        if part.is_closed:  # a commit came first
-            return
-        part.sync_data()
-        reach("synced")
-        self._backend.journal(part, runs)
-        reach("journalled")
+    def _make_durable(self, part: Part, snapshot: Snapshot, *, is_last: bool = False) -> PartSynced:
+        left: Runs = ()
+        if not part.is_closed:  # unless a commit came first
+            left = part.sync_data()
+            while left and is_last:
+                left = part.sync_data()
+            reach("synced")
+            entry = part.entry(snapshot, left)
+            try:
+                self._backend.journal(part, entry)
+            except BaseException:
+                part.is_broken = True  # the hashes of this entry are known nowhere else: nothing may build on them
+                raise
+            reach("journalled")
+        return _synced(part, part.present(snapshot, left))
+
+    def _sync_and_hash(self, part: Part, snapshot: Snapshot) -> PartSynced:
+        synced = self._make_durable(part, snapshot)
+        part.read_back(part.present(snapshot), CHECK_SLICE, verify=False)
+        return synced
+
+    def check(self, request: CheckPart) -> Result | Job:
+        """Perform CheckPart."""
+        part = self._parts.get(request.part_id)
+        if part is None:
+            return unknown_part()
+        if part.failed is not None:
+            return part.failed
+        snapshot = part.snapshot()
+
+        def work() -> PartChecked:
+            found = part.read_back(part.present(snapshot), CHECK_SLICE, verify=True)
+            reach("checked")
+            return PartChecked(request.part_id, found.wrong, found.is_done)
+
+        return self._borrow(part, f"read {part.info.file_name!r} back", work, lane=Lane.CHECKING)
+
+    def compare(self, request: CompareBlocks) -> Result | Job:
+        """Perform CompareBlocks."""
+        check_hashes(request)
+        part = self._parts.get(request.part_id)
+        if part is None:
+            return unknown_part()
+        if part.failed is not None:
+            return part.failed
+        snapshot = part.snapshot()
+
+        def work() -> tuple[tuple[int, int], ...]:
+            if part.is_closed:
+                return ()
+            left = part.sync_data()
+            damage = part.differing(part.present(snapshot), request.first, request.hashes)
+            if damage.ranges:
+                durable = part.present(snapshot, left)
+                entry = JournalEntry(tuple(durable), (), (), tuple(damage.blocks), tuple(damage.members))
+                self._backend.journal(part, entry)
+                reach("repaired")
+            return tuple(damage.ranges)
+
+        def finish(outcome: object) -> Result:
+            if isinstance(outcome, StorageError):
+                part.failed = outcome
+            return as_result(outcome)
+
+        return self._borrow(part, f"compare {part.info.file_name!r} with the sender's", work, finish)
+
+    # -- ends ----------------------------------------------------------------------------------------------------------
 
     def commit(self, request: CommitPart) -> Result | Job:
         """Perform CommitPart."""
@@ -169,23 +266,27 @@ class PartTable:
             return make_job("store the file", lambda: self._commit_closed(request))
         if part.failed is not None:
             return part.failed
+        snapshot = part.snapshot()
         if not part.is_complete:
             return incomplete(part.info.file_name, part.info.size - part.ranges.total)
-        md5, hashed = part.snapshot_md5()  # all bytes are there, so nothing is written from now on
 
-        def work() -> FileEntry:
+        def work() -> FileEntry | PartChecked:
             if part.is_closed:  # the same commit came before and is done
                 return self._commit_closed(request)
-            return self._verify(part, request.md5, part.digest(md5, hashed))
+            present = part.present(snapshot)
+            if part.hashing.index is not None and not part.hash_slice(present):
+                return PartChecked(request.part_id, (), is_done=False)  # more would keep other files waiting
+            return self._verify(part, present, request.md5)
 
         def finish(outcome: object) -> Result:
             if part.is_closed and self._parts.get(request.part_id) is part:
                 del self._parts[request.part_id]
+                self._release(part)
             elif part.is_broken and isinstance(outcome, StorageError):
                 part.failed = outcome
             return as_result(outcome)
 
-        return make_job(f"store {part.info.file_name!r}", work, finish)
+        return self._borrow(part, f"store {part.info.file_name!r}", work, finish)
 
     def _commit_closed(self, request: CommitPart) -> FileEntry:
         part = self._backend.reopen(request.part_id)
@@ -194,19 +295,21 @@ class PartTable:
                 raise mismatch(part.file_name, request.md5, part.md5)
             return part
         try:
-            if not part.is_complete:
-                raise incomplete(part.info.file_name, part.info.size - part.ranges.total)
-            return self._verify(part, request.md5, part.digest(None, 0))
+            return self._verify(part, part.ranges, request.md5)
         finally:
             part.close()
 
-    def _verify(self, part: PartFile, expected: bytes, actual: bytes) -> FileEntry:
+    def _verify(self, part: Part, present: RangeSet, expected: bytes) -> FileEntry:
+        info = part.info
+        if present.total < info.size:
+            raise incomplete(info.file_name, info.size - present.total)
+        if part.hashing.index is None:
+            raise no_index(info.file_name)
+        actual = part.digest(present)
         if actual != expected:
-            part.close()
-            self._backend.discard(part.info.part_id)
-            raise mismatch(part.info.file_name, expected, actual)
+            raise mismatch(info.file_name, expected, actual, part.wrong_member())
         part.sync()
-        return self._backend.commit(part, expected)
+        return self._backend.commit(part, part.whole_entry(), expected)
 
     def abort(self, request: AbortPart) -> Job:
         """Perform AbortPart."""
@@ -217,7 +320,12 @@ class PartTable:
                 part.close()
             self._backend.discard(request.part_id)
 
-        return make_job("remove an unfinished file", work)
+        def finish(outcome: object) -> Result:
+            if part is not None:
+                self._release(part)
+            return as_result(outcome)
+
+        return make_job("remove an unfinished file", work, finish)
 
     def close_part(self, request: ClosePart) -> Job | None:
         """Perform ClosePart."""
@@ -228,16 +336,17 @@ class PartTable:
         if part.users > 0:
             return None
         del self._parts[request.part_id]
-        runs = part.runs
+        snapshot = part.snapshot()
 
         def work() -> None:
             try:
                 if part.failed is None:
-                    self._make_durable(part, runs)
+                    self._make_durable(part, snapshot, is_last=True)
             finally:
                 part.close()
 
         def finish(outcome: object) -> Result:
+            self._release(part)
             return PartFailed(request.part_id, outcome) if isinstance(outcome, StorageError) else None
 
         return make_job(f"make {part.info.file_name!r} durable", work, finish)
@@ -247,3 +356,33 @@ class PartTable:
         for part in self._parts.values():
             part.close()
         self._parts.clear()
+
+    def _borrow(
+        self,
+        part: Part,
+        doing: str,
+        work: Callable[[], object],
+        finish: Callable[[object], Result] = as_result,
+        lane: Lane = Lane.FILES,
+    ) -> Job:
+        """A job that has the hashes of a part until it is over; what is written meanwhile is hashed later."""
+        part.hashing.lent += 1
+
+        def end(outcome: object) -> Result:
+            part.hashing.lent -= 1
+            part.apply_losses()
+            return finish(outcome)
+
+        return make_job(doing, work, end, lane)
+
+
+def _created(part: Part) -> PartCreated:
+    part.apply_losses()
+    return PartCreated(
+        part.info.part_id, part.runs, is_indexed=part.is_indexed, is_checked=part.hashing.lent == 0 and part.debt == 0
+    )
+
+
+def _synced(part: Part, durable: RangeSet) -> PartSynced:
+    prefix = durable.run_at(0)[1] if 0 in durable else 0
+    return PartSynced(part.info.part_id, durable.total, prefix)

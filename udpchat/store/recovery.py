@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from udpchat.config import PART_LIFETIME
 from udpchat.files.ports import FileEntry
-from udpchat.store.catalogue import Catalogue, PartRow
-from udpchat.store.partfile import pack_runs, unpack_runs
+from udpchat.store.catalogue import Catalogue
+from udpchat.store.part_journal import PartJournal
+from udpchat.store.part_rows import JournalEntry, PartRow, pack_runs, unpack_runs
 from udpchat.store.uploads import Folders, Uploads
 
 
@@ -28,36 +29,36 @@ class Recovery:
     missing: tuple[FileEntry, ...] = ()
 
 
-def recover(catalogue: Catalogue, folders: Folders, uploads: Uploads, now: int) -> Recovery:
+def recover(catalogue: Catalogue, journal: PartJournal, folders: Folders, uploads: Uploads, now: int) -> Recovery:
     """Bring disk and database together. now: wall clock since 1970 [us]."""
     finished, expired, cut = [], [], []
-    for row in catalogue.parts():
+    for row in journal.parts():
         entry = uploads.finish(row)
         if entry is not None:
             finished.append(entry)
         elif row.touched_at < now - PART_LIFETIME:
             uploads.discard(row.info.part_id)
             expired.append(row.info.part_id)
-        elif _cut_back(catalogue, folders, row, now):
+        elif _cut_back(journal, folders, row, now):
             cut.append(row.info.part_id)
     found = Recovery(tuple(finished), tuple(cut), tuple(expired))
-    leftovers = _remove_leftovers(catalogue, folders)
+    leftovers = _remove_leftovers(journal, folders)
     quarantined, missing = _compare_files(catalogue, folders, uploads)
     return replace(found, leftovers=leftovers, quarantined=quarantined, missing=missing)
 
 
-def _cut_back(catalogue: Catalogue, folders: Folders, row: PartRow, now: int) -> bool:
+def _cut_back(journal: PartJournal, folders: Folders, row: PartRow, now: int) -> bool:
     status = folders.incoming.status(row.info.part_id.hex())
     length = 0 if status is None else status.st_size
-    kept = pack_runs(unpack_runs(row.ranges, min(length, row.info.size)))
-    if kept == row.ranges:
+    kept = unpack_runs(row.ranges, min(length, row.info.size))
+    if pack_runs(kept) == row.ranges:
         return False
-    catalogue.save_ranges(row.info.part_id, kept, now)
+    journal.save(row.info.part_id, JournalEntry(kept), now)
     return True
 
 
-def _remove_leftovers(catalogue: Catalogue, folders: Folders) -> tuple[str, ...]:
-    known = {row.info.part_id.hex() for row in catalogue.parts()}
+def _remove_leftovers(journal: PartJournal, folders: Folders) -> tuple[str, ...]:
+    known = {row.info.part_id.hex() for row in journal.parts()}
     leftovers = tuple(name for name in folders.incoming.names() if name not in known)
     for name in leftovers:
         folders.incoming.remove(name)
@@ -68,8 +69,9 @@ def _compare_files(
     catalogue: Catalogue, folders: Folders, uploads: Uploads
 ) -> tuple[tuple[str, ...], tuple[FileEntry, ...]]:
     listed = {entry.file_id.hex(): entry for entry in catalogue.files()}
+    deleted = {file_id.hex() for file_id in catalogue.removals()}  # off the list, and not off the disk yet
     stored = set(folders.files.names())
-    unknown = tuple(sorted(stored - listed.keys()))
+    unknown = tuple(sorted(stored - listed.keys() - deleted))
     for name in unknown:
         uploads.quarantine(name)
     return unknown, tuple(entry for name, entry in listed.items() if name not in stored)

@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from udpchat.config import MIN_FREE_SPACE
-from udpchat.errors import StorageError, UsageError
-from udpchat.files.ports import (
-    NO_FILE_ID,
-    AbortPart,
-    ClosePart,
-    CloseSource,
-    CommitPart,
-    CreatePart,
-    DigestSource,
-    FileEntry,
-    FindFile,
-    ListFiles,
-    OpenLocal,
-    OpenStored,
-    SyncPart,
-    WritePart,
-)
-from udpchat.protocol.ports import Job, Result, Source, StoreRequest
+from udpchat.config import MAX_OWNER_INDEXES, MAX_SERVER_INDEXES, MIN_FREE_SPACE
+from udpchat.files.ports import CloseSource, DigestSource, HashBlocks
+from udpchat.protocol.ports import Job, Lane, Result, StoreRequest
+from udpchat.store.budget import IndexBudget
 from udpchat.store.catalogue import Catalogue
 from udpchat.store.chat import ChatStore
 from udpchat.store.chat_rules import ChatLimits
-from udpchat.store.database import open_database
+from udpchat.store.database import open_database, open_reader
+from udpchat.store.file_schema import DATABASE
 from udpchat.store.lock import FolderLock
-from udpchat.store.parts import PartTable, make_job
+from udpchat.store.part_journal import PartJournal
+from udpchat.store.parts import PartTable
+from udpchat.store.quotas import Limits
 from udpchat.store.recovery import Recovery, recover
-from udpchat.store.refusals import unknown_file
-from udpchat.store.sources import FileSource, digest_source
+from udpchat.store.sources import digest_source, hash_blocks
+from udpchat.store.stored import StoredFiles
 from udpchat.store.trouble import storage_error
-from udpchat.store.uploads import Folders, Limits, Uploads
-
-DATABASE: Final = "udpchat.db"
+from udpchat.store.uploads import Folders, Uploads
 
 Handler: TypeAlias = Callable[..., Result | Job]
 
@@ -49,7 +37,7 @@ class ServerStore:
     use, damaged, or of a newer version.
     """
 
-    __slots__ = ("_catalogue", "_chat", "_folders", "_handlers", "_lock", "_parts", "recovered")
+    __slots__ = ("_handlers", "_opened", "recovered")
 
     def __init__(
         self,
@@ -65,31 +53,36 @@ class ServerStore:
 
         clock: wall clock since 1970 [us]. portable: None decides by what the system can do.
         """
-        self._chat: ChatStore | None = None
-        self._lock, self._folders, self._catalogue = _open_folder(folder, portable=portable)
-        uploads = Uploads(self._catalogue, self._folders, limits or Limits(spare=MIN_FREE_SPACE), clock, random_bytes)
-        try:
-            self.recovered: Recovery = recover(self._catalogue, self._folders, uploads, clock())
-            self._chat = ChatStore(folder, clock=clock, random_bytes=random_bytes, limits=chat_limits)
-        except BaseException:
-            self._parts = PartTable(uploads)
-            self.close()
-            raise
-        self._parts = PartTable(uploads)
+        limits = limits or Limits(spare=MIN_FREE_SPACE)
+        with ExitStack() as opened:  # what is open when something fails
+            folders = _open_folder(folder, opened, portable=portable)
+            connection = open_database(folder / DATABASE)
+            opened.callback(connection.close)
+            readers = []
+            for _ in (Lane.READING, Lane.LISTING):  # a connection for each thread
+                readers.append(Catalogue(open_reader(folder / DATABASE), limits.file_lifetime))
+                opened.callback(readers[-1].close)
+            catalogue, journal = Catalogue(connection, limits.file_lifetime), PartJournal(connection)
+            uploads = Uploads(catalogue, journal, folders, limits, clock, random_bytes)
+            parts = PartTable(uploads, IndexBudget(MAX_OWNER_INDEXES, MAX_SERVER_INDEXES))
+            opened.callback(parts.close)
+            beside, lister = readers
+            files = StoredFiles(catalogue, beside, lister, folders.files, parts, uploads, lifetime=limits.file_lifetime)
+            try:
+                self.recovered: Recovery = recover(catalogue, journal, folders, uploads, clock())
+                files.finish_removals()
+            except (OSError, sqlite3.Error) as error:
+                raise storage_error(error, f"use the data folder {folder}") from error
+            chat = ChatStore(folder, clock=clock, random_bytes=random_bytes, limits=chat_limits)
+            opened.callback(chat.close)
+            self._opened = opened.pop_all()
         self._handlers: dict[type, Handler] = {
-            WritePart: self._parts.write,
-            CreatePart: self._parts.create,
-            SyncPart: self._parts.sync,
-            CommitPart: self._parts.commit,
-            AbortPart: self._parts.abort,
-            ClosePart: self._parts.close_part,
-            ListFiles: self._list_files,
-            FindFile: self._find_file,
-            OpenStored: self._open_stored,
-            OpenLocal: self._open_local,
+            **parts.handlers(),
+            **files.handlers(),
             DigestSource: digest_source,
+            HashBlocks: hash_blocks,
             CloseSource: lambda request: request.source.close(),
-            **self._chat.handlers(),
+            **chat.handlers(),
         }
 
     def submit(self, request: StoreRequest) -> Result | Job:
@@ -98,66 +91,16 @@ class ServerStore:
 
     def close(self) -> None:
         """Close everything. Nothing is written first: stopping and crashing leave the same behind."""
-        self._parts.close()
-        if self._chat is not None:
-            self._chat.close()
-        self._catalogue.close()
-        self._folders.close()
-        self._lock.release()
-
-    def _list_files(self, _: ListFiles) -> Job:
-        return make_job("read the list of files", self._catalogue.files)
-
-    def _find_file(self, request: FindFile) -> Job:
-        return make_job("read the list of files", lambda: self._find(request))
-
-    def _find(self, request: FindFile) -> FileEntry | None:
-        if request.file_id != NO_FILE_ID:
-            return self._catalogue.file(request.file_id)
-        try:
-            return self._catalogue.file_named(request.file_name)
-        except UnicodeEncodeError:
-            return None
-
-    def _open_stored(self, request: OpenStored) -> Job:
-        return make_job("read a stored file", lambda: self._open(request.file_id))
-
-    def _open(self, file_id: bytes) -> Source:
-        entry = self._catalogue.file(file_id)
-        if entry is None:
-            raise unknown_file()
-        files = self._folders.files
-        try:
-            fd = files.open(file_id.hex())
-        except FileNotFoundError:
-            text = f"{entry.file_name!r} is in the list but gone from the server's disk; its administrator has a backup"
-            raise StorageError(text) from None
-        source = FileSource(fd, entry.file_name, files.io, hashing=False)
-        if source.size != entry.size:
-            source.close()
-            raise StorageError(f"{entry.file_name!r} is damaged on the server's disk: its size changed")
-        return source
-
-    def _open_local(self, _: OpenLocal) -> Result:
-        raise UsageError("a server sends no files of its user")
+        self._opened.close()
 
 
-def _open_folder(folder: Path, *, portable: bool | None) -> tuple[FolderLock, Folders, Catalogue]:
+def _open_folder(folder: Path, opened: ExitStack, *, portable: bool | None) -> Folders:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = FolderLock(folder)
-    except OSError as error:
-        raise storage_error(error, f"use the data folder {folder}") from error
-    try:
+        opened.callback(lock.release)
         folders = Folders(folder, portable=portable)
-        try:
-            return lock, folders, Catalogue(open_database(folder / DATABASE))
-        except BaseException:
-            folders.close()
-            raise
+        opened.callback(folders.close)
     except OSError as error:
-        lock.release()
         raise storage_error(error, f"use the data folder {folder}") from error
-    except BaseException:
-        lock.release()
-        raise
+    return folders

@@ -4,39 +4,198 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Protocol
 
-from udpchat.config import MAX_FILE_SIZE, MIB
+from udpchat.config import BLOCK_SIZE, CHECK_SLICE, MIB
 from udpchat.errors import ErrorCode, StorageError, UsageError
-from udpchat.files.ports import DigestSource, LocalFile
-from udpchat.protocol.ports import Job, Source
+from udpchat.files.blocks import block_count, block_span
+from udpchat.files.local_ports import ReadAhead
+from udpchat.files.ports import DigestSource, HashBlocks
+from udpchat.protocol.ports import Job, Lane, Result, Source
 from udpchat.store.fileio import FileIO
-from udpchat.store.parts import make_job
-from udpchat.store.refusals import no_local_file
+from udpchat.store.jobs import as_result, make_job
 from udpchat.store.trouble import storage_error
 
 _CLOSED: Final = -1
 
 
-class FileSource:
+class Reader(Protocol):
+    """The bytes of a source for a worker thread. Methods may raise OSError."""
+
+    def read(self, offset: int, view: memoryview) -> None:
+        """Fill view. StorageError (SOURCE_CHANGED) when the bytes are not those that the source had at first."""
+        ...
+
+    def check(self) -> None:
+        """StorageError (SOURCE_CHANGED) when anything is not as it was when the source was opened."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back."""
+        ...
+
+
+class RunningMd5(Protocol):
+    """An MD5 that takes the bytes of a source in order. hashed: how many it has taken."""
+
+    hashed: int
+
+    def feed(self, view: memoryview) -> None:
+        """Take the next bytes."""
+        ...
+
+    def digest(self) -> bytes:
+        """MD5 of the whole; once all bytes were taken."""
+        ...
+
+
+class PlainMd5:
+    """The MD5 of a single file."""
+
+    __slots__ = ("_md5", "hashed")
+
+    def __init__(self) -> None:
+        self.hashed = 0
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    def feed(self, view: memoryview) -> None:
+        """See `RunningMd5`."""
+        self._md5.update(view)
+        self.hashed += len(view)
+
+    def digest(self) -> bytes:
+        """See `RunningMd5`."""
+        return self._md5.digest()
+
+
+class HashedSource:
+    """A source whose MD5 runs along with the reading, and what is asked of one beside reading.
+
+    The MD5 belongs to the thread that runs the core, or, while jobs are on their way, to the worker.
+    """
+
+    __slots__ = ("_front", "_jobs", "_md5", "name", "size")
+
+    def __init__(self, name: str, size: int, md5: RunningMd5 | None) -> None:
+        self.name = name
+        self.size = size
+        self._md5 = md5
+        self._front = 0  # of what was read for sending
+        self._jobs = 0  # that are on their way and need the MD5
+
+    def fork(self) -> Reader:
+        """The same bytes for a worker thread; StorageError when the source is closed."""
+        raise NotImplementedError
+
+    def digest_job(self) -> Job | StorageError:
+        """A job for the MD5 of the whole. The source may be read and closed meanwhile."""
+        md5 = self._md5 or PlainMd5()
+
+        def work(reader: Reader) -> bytes:
+            reader.check()
+            self._run(md5, reader, self.size)
+            reader.check()
+            return md5.digest()
+
+        return self._hashing_job(work)
+
+    def ahead_job(self, stop: int) -> Job | StorageError:
+        """A job that lets the MD5 run over a slice; True once it has come to stop, and to all that was sent."""
+        md5 = self._md5
+        if md5 is None:
+            return StorageError(f"nobody needs the MD5 of {self.name!r}")
+
+        def finish(outcome: object) -> Result:
+            if isinstance(outcome, StorageError):
+                return outcome
+            # Past the front the MD5 waits for the sender, which takes it along: bytes are not read twice from there on.
+            return md5.hashed >= min(max(stop, self._front), self.size)
+
+        return self._hashing_job(
+            lambda reader: self._run(md5, reader, min(md5.hashed + CHECK_SLICE, self.size)), finish
+        )
+
+    def blocks_job(self, first: int, count: int) -> Job | StorageError:
+        """A job for the SHA-256 of blocks; those beyond the end have none."""
+        last = min(first + count, block_count(self.size))
+
+        def work(reader: Reader) -> bytes:
+            buffer = memoryview(bytearray(min(BLOCK_SIZE, self.size)))
+            hashes = []
+            for number in range(first, last):
+                start, stop = block_span(number, self.size)
+                reader.read(start, buffer[: stop - start])
+                hashes.append(hashlib.sha256(buffer[: stop - start]).digest())
+            return b"".join(hashes)
+
+        return self._reading_job(work)
+
+    def _passed(self, offset: int, view: memoryview) -> None:
+        """Bytes were read for sending."""
+        stop = offset + len(view)
+        self._front = max(self._front, stop)
+        md5 = self._md5
+        if md5 is not None and offset <= md5.hashed < stop and not self._jobs:
+            md5.feed(view[md5.hashed - offset :])
+
+    @staticmethod
+    def _run(md5: RunningMd5, reader: Reader, stop: int) -> None:
+        buffer = memoryview(bytearray(min(MIB, max(stop - md5.hashed, 0))))
+        while md5.hashed < stop:
+            piece = buffer[: stop - md5.hashed]
+            reader.read(md5.hashed, piece)
+            md5.feed(piece)
+
+    def _hashing_job(
+        self, work: Callable[[Reader], object], finish: Callable[[object], Result] = as_result
+    ) -> Job | StorageError:
+        """A job that the MD5 is lent to."""
+
+        def take(outcome: object) -> Result:
+            self._jobs -= 1
+            return finish(outcome)
+
+        job = self._reading_job(work, take)
+        if isinstance(job, Job):
+            self._jobs += 1
+        return job
+
+    def _reading_job(
+        self, work: Callable[[Reader], object], finish: Callable[[object], Result] = as_result
+    ) -> Job | StorageError:
+        doing = f"read {self.name!r}"
+        try:
+            reader = self.fork()
+        except StorageError as error:
+            return error
+        except OSError as error:
+            return storage_error(error, doing)
+
+        def run() -> object:
+            try:
+                return work(reader)
+            finally:
+                reader.close()
+
+        return replace(make_job(doing, run, finish), lane=Lane.CHECKING)
+
+
+class FileSource(HashedSource):
     """A `Source` over an open file, which it owns.
 
     hashing: the MD5 runs along with the reading; no use for files whose MD5 is known.
     """
 
-    __slots__ = ("_fd", "_hashed", "_io", "_md5", "_modified", "name", "size")
+    __slots__ = ("_fd", "_io", "_modified")
 
     def __init__(self, fd: int, name: str, io: FileIO, *, hashing: bool) -> None:
         status = os.fstat(fd)
-        self.name = name
-        self.size = status.st_size
+        super().__init__(name, status.st_size, PlainMd5() if hashing else None)
         self._modified = status.st_mtime_ns
         self._fd = fd
         self._io = io
-        self._md5 = hashlib.md5(usedforsecurity=False) if hashing else None
-        self._hashed = 0
 
     def read_into(self, offset: int, view: memoryview) -> int:
         """See `Source`."""
@@ -46,9 +205,7 @@ class FileSource:
             count = self._io.read_at(self._fd, offset, view)
         except OSError:
             return 0
-        if self._md5 is not None and offset <= self._hashed < offset + count:
-            self._md5.update(view[self._hashed - offset : count])
-            self._hashed = offset + count
+        self._passed(offset, view[:count])
         return count
 
     def close(self) -> None:
@@ -57,90 +214,63 @@ class FileSource:
             os.close(self._fd)
             self._fd = _CLOSED
 
-    def digest_job(self) -> Job | StorageError:
-        """A job for the MD5 of the whole. The source may be read and closed meanwhile."""
+    def fork(self) -> Reader:
+        """See `HashedSource`."""
         if self._fd == _CLOSED:
-            return StorageError(f"{self.name!r} is closed already", ErrorCode.CANCELLED)
-        try:
-            fd = os.dup(self._fd)
-        except OSError as error:
-            return storage_error(error, f"read {self.name!r}")
-        md5 = hashlib.md5(usedforsecurity=False) if self._md5 is None else self._md5.copy()
-        hashed = self._hashed
-
-        def work() -> bytes:
-            try:
-                return self._digest(fd, md5, hashed)
-            finally:
-                os.close(fd)
-
-        return make_job(f"read {self.name!r}", work)
-
-    def _digest(self, fd: int, md5: hashlib._Hash, hashed: int) -> bytes:
-        self._check_unchanged(fd)
-        buffer = memoryview(bytearray(min(MIB, self.size - hashed)))
-        while hashed < self.size:
-            count = self._io.read_at(fd, hashed, buffer[: self.size - hashed])
-            if count == 0:
-                raise self._changed()
-            md5.update(buffer[:count])
-            hashed += count
-        self._check_unchanged(fd)
-        return md5.digest()
-
-    def _check_unchanged(self, fd: int) -> None:
-        status = os.fstat(fd)
-        if (status.st_size, status.st_mtime_ns) != (self.size, self._modified):
-            raise self._changed()
-
-    def _changed(self) -> StorageError:
-        return StorageError(f"{self.name!r} changed while it was being sent; send it again", ErrorCode.SOURCE_CHANGED)
+            raise StorageError(f"{self.name!r} is closed already", ErrorCode.CANCELLED)
+        return FileReader(os.dup(self._fd), self.name, self._io, self.size, self._modified)
 
 
-def open_user_file(path: str, io: FileIO) -> LocalFile:
-    """A file of the user, for sending. Symbolic links are followed: it is the user's word."""
-    place = Path(path).expanduser()
-    try:
-        # Without O_NONBLOCK the open of a FIFO waits for a writer.
-        fd = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except IsADirectoryError:
-        raise _directory(path) from None
-    except FileNotFoundError:
-        raise no_local_file(path) from None
-    except OSError as error:
-        if place.is_dir():  # what Windows calls a refused permission
-            raise _directory(path) from None
-        raise storage_error(error, f"open {path}") from error
-    except ValueError:
-        raise StorageError(f"{path!r} cannot be the name of a file", ErrorCode.NAME_NOT_ALLOWED) from None
-    try:
-        _check_sendable(path, os.fstat(fd))
-    except StorageError:
-        os.close(fd)
-        raise
-    source = FileSource(fd, place.name, io, hashing=True)
-    return LocalFile(source, place.name, source.size)
+class FileReader:
+    """A `Reader` of an open file, which it owns. modified: time of the last change when it was opened [ns]."""
+
+    __slots__ = ("_fd", "_io", "_modified", "_name", "_size")
+
+    def __init__(self, fd: int, name: str, io: FileIO, size: int, modified: int) -> None:
+        self._fd = fd
+        self._name = name
+        self._io = io
+        self._size = size
+        self._modified = modified
+
+    def read(self, offset: int, view: memoryview) -> None:
+        """See `Reader`."""
+        if self._io.read_at(self._fd, offset, view) < len(view):
+            raise changed(self._name)
+        self.check()
+
+    def check(self) -> None:
+        """See `Reader`."""
+        status = os.fstat(self._fd)
+        if (status.st_size, status.st_mtime_ns) != (self._size, self._modified):
+            raise changed(self._name)
+
+    def close(self) -> None:
+        """See `Reader`."""
+        os.close(self._fd)
 
 
 def digest_source(request: DigestSource) -> Job | StorageError:
-    """Perform DigestSource on a source of this module."""
+    """Perform DigestSource on a source of this kind."""
     return _own(request.source).digest_job()
 
 
-def _own(source: Source) -> FileSource:
-    if not isinstance(source, FileSource):
+def hash_blocks(request: HashBlocks) -> Job | StorageError:
+    """Perform HashBlocks on a source of this kind."""
+    return _own(request.source).blocks_job(request.first, request.count)
+
+
+def read_ahead(request: ReadAhead) -> Job | StorageError:
+    """Perform ReadAhead on a source of this kind."""
+    return _own(request.source).ahead_job(request.stop)
+
+
+def changed(name: str) -> StorageError:
+    """A file is not what it was when sending began."""
+    return StorageError(f"{name!r} changed while it was being sent; send it again", ErrorCode.SOURCE_CHANGED)
+
+
+def _own(source: Source) -> HashedSource:
+    if not isinstance(source, HashedSource):
         raise UsageError("this source was not opened here")
     return source
-
-
-def _check_sendable(path: str, status: os.stat_result) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        raise _directory(path)
-    if not stat.S_ISREG(status.st_mode):
-        raise StorageError(f"{path} is a pipe or a device, not a file; copy what it gives into a file and send that")
-    if status.st_size > MAX_FILE_SIZE:
-        raise StorageError(f"{path} is too large to be sent", ErrorCode.TOO_LARGE)
-
-
-def _directory(path: str) -> StorageError:
-    return StorageError(f"{path} is a folder; pack it into one file (zip, tar) and send that")

@@ -6,37 +6,29 @@ folders durable -> database. A crash anywhere leaves either a part that can go o
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from udpchat.config import MAX_PARTS_PER_OWNER, MAX_STORED_FILES, MIB
-from udpchat.errors import ErrorCode, StorageError
-from udpchat.files.ports import CreatePart, FileEntry
-from udpchat.store.catalogue import Catalogue, PartRow
+from udpchat.config import MIB
+from udpchat.files.members import Index, MemberInfo
+from udpchat.files.ports import UNKNOWN_MEDIA, CreatePart, FileEntry, Media
+from udpchat.store.catalogue import Catalogue
 from udpchat.store.failpoints import reach
 from udpchat.store.folders import Folder
-from udpchat.store.partfile import PartFile, PartInfo, Runs, pack_runs, unpack_runs
+from udpchat.store.hashing import RunningHash, index_of_file
+from udpchat.store.indexing import take_members
+from udpchat.store.media import find_media
+from udpchat.store.part_journal import PartJournal
+from udpchat.store.part_rows import JournalEntry, PartInfo, PartRow
+from udpchat.store.partfile import FileBody, Part, load_part
+from udpchat.store.quotas import Limits
 from udpchat.store.refusals import check_new, check_same, unknown_part
 
 INCOMING: Final = "incoming"
 FILES: Final = "files"
 QUARANTINE: Final = "quarantine"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What uploads may take.
-
-    files: in the list. parts_per_owner: unfinished ones. spare: bytes of the disk that are left to the database.
-    """
-
-    files: int = MAX_STORED_FILES
-    parts_per_owner: int = MAX_PARTS_PER_OWNER
-    spare: int = 0
 
 
 class Folders:
@@ -60,76 +52,87 @@ class Folders:
 class Uploads:
     """The `Backend` of a server. clock: wall clock since 1970 [us]. random_bytes: for file ids."""
 
-    __slots__ = ("_catalogue", "_clock", "_folders", "_limits", "_random_bytes")
+    __slots__ = ("_catalogue", "_clock", "_folders", "_journal", "_limits", "_random_bytes")
 
     def __init__(
         self,
         catalogue: Catalogue,
+        journal: PartJournal,
         folders: Folders,
         limits: Limits,
         clock: Callable[[], int],
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._catalogue = catalogue
+        self._journal = journal
         self._folders = folders
         self._limits = limits
         self._clock = clock
         self._random_bytes = random_bytes
 
-    def open_part(self, request: CreatePart) -> PartFile | FileEntry:
+    # -- Backend -------------------------------------------------------------------------------------------------------
+
+    def open_part(self, request: CreatePart) -> Part | FileEntry:
         """See `Backend`."""
         entry = self._catalogue.file_of_part(request.part_id)
         if entry is not None:
-            check_same(request, entry.owner, entry.size)
+            check_same(request, entry.owner, entry.size, entry.members)
             return entry
-        row = self._catalogue.part(request.part_id)
+        row = self._journal.part(request.part_id)
         if row is None:
             return self._new_part(request)
-        check_same(request, row.info.owner, row.info.size)
+        check_same(request, row.info.owner, row.info.size, row.info.members)
         return self._continue(row)
 
-    def reopen(self, part_id: bytes) -> PartFile | FileEntry:
+    def reopen(self, part_id: bytes) -> Part | FileEntry:
         """See `Backend`."""
         entry = self._catalogue.file_of_part(part_id)
         if entry is not None:
             return entry
-        row = self._catalogue.part(part_id)
+        row = self._journal.part(part_id)
         if row is None:
             raise unknown_part()
         return self._continue(row)
 
-    def journal(self, part: PartFile, runs: Runs) -> None:
+    def add_members(self, part: Part, first: int, members: Sequence[MemberInfo]) -> Index | None:
         """See `Backend`."""
-        self._catalogue.save_ranges(part.info.part_id, pack_runs(runs), self._clock())
+        return take_members(self._journal, part.info, first, members)
 
-    def commit(self, part: PartFile, md5: bytes) -> FileEntry:
+    def journal(self, part: Part, entry: JournalEntry) -> None:
         """See `Backend`."""
-        file_id = self._random_bytes(16)
-        whole = pack_runs(((0, part.info.size),)) if part.info.size else b""
-        now = self._clock()
-        self._catalogue.mark_verified(part.info.part_id, whole, md5, file_id, now)
+        self._journal.save(part.info.part_id, entry, self._clock())
+
+    def commit(self, part: Part, entry: JournalEntry, md5: bytes) -> FileEntry:
+        """See `Backend`."""
+        part_id, file_id, now = part.info.part_id, self._random_bytes(16), self._clock()
+        self._journal.mark_verified(part_id, entry, md5, part.root(), now, file_id=file_id)
         reach("verified")
         part.close()  # Windows does not move open files
-        self._folders.incoming.place(part.name, self._folders.files, file_id.hex())
-        return self._finish(PartRow(part.info, whole, md5, file_id, now), file_id, md5)
+        self._folders.incoming.place(part_id.hex(), self._folders.files, file_id.hex())
+        row = self._journal.part(part_id)
+        if row is None:
+            raise unknown_part()
+        return self._finish(row, file_id)
 
     def discard(self, part_id: bytes) -> None:
         """See `Backend`."""
-        row = self._catalogue.part(part_id)
-        if row is None or self._linked(row):
+        row = self._journal.part(part_id)
+        if row is None or self._is_linked(row):
             return
         self._folders.incoming.remove(part_id.hex())
-        self._catalogue.remove_part(part_id)
+        self._journal.remove_part(part_id)
+
+    # -- at start ------------------------------------------------------------------------------------------------------
 
     def finish(self, row: PartRow) -> FileEntry | None:
         """The file of a part that had its final name when the server stopped; None when there is none that is right.
 
         What lies under the final name and is not right goes to quarantine.
         """
-        if row.file_id is None or row.md5 is None or not self._linked(row):
+        if row.file_id is None or not self._is_linked(row):
             return None
-        if self._stored_md5(row.file_id, row.info.size) == row.md5:
-            return self._finish(row, row.file_id, row.md5)
+        if self._stored_md5(row, row.file_id) == row.md5:
+            return self._finish(row, row.file_id)
         self.quarantine(row.file_id.hex())
         return None
 
@@ -144,28 +147,31 @@ class Uploads:
         self._folders.quarantine.sync()
         self._folders.files.sync()
 
-    def _new_part(self, request: CreatePart) -> PartFile:
-        self._check_limits(request)
-        info = PartInfo(request.part_id, request.owner, request.owner_nick, request.file_name, request.size)
-        incoming, name = self._folders.incoming, request.part_id.hex()
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _new_part(self, request: CreatePart) -> Part:
+        check_new(request)
+        info = PartInfo.of(request)
+        self._catalogue.check(info, self._limits)  # before room is made
+        incoming, name = self._folders.incoming, info.part_id.hex()
         incoming.remove(name)  # without a journal nothing in it can be trusted
         fd = incoming.create(name)
         try:
-            incoming.io.reserve(fd, request.size, folder=str(incoming.path), spare=self._limits.spare)
+            incoming.io.reserve(fd, info.size, folder=str(incoming.path), spare=self._limits.spare)
             incoming.sync()
-            self._catalogue.add_part(info, self._clock())
+            self._journal.add_part(info, self._clock(), lambda: self._catalogue.check(info, self._limits))
         except BaseException:
             os.close(fd)
             incoming.remove(name)
             raise
         reach("part-created")
-        return PartFile(info, incoming, name, fd)
+        return Part(info, FileBody(incoming, name, fd))
 
-    def _continue(self, row: PartRow) -> PartFile | FileEntry:
+    def _continue(self, row: PartRow) -> Part | FileEntry:
         entry = self.finish(row)
         if entry is not None:
             return entry
-        incoming, name = self._folders.incoming, row.info.part_id.hex()
+        incoming, name, size = self._folders.incoming, row.info.part_id.hex(), row.info.size
         try:
             fd = incoming.open(name, write=True)
         except FileNotFoundError:
@@ -173,44 +179,64 @@ class Uploads:
             incoming.sync()
         try:
             length = os.fstat(fd).st_size
-            present = unpack_runs(row.ranges, min(length, row.info.size))
-            if length != row.info.size:
-                incoming.io.reserve(fd, row.info.size, folder=str(incoming.path), spare=0)
+            if length != size:
+                incoming.io.reserve(fd, size, folder=str(incoming.path), spare=0)
+            return load_part(self._journal, row, FileBody(incoming, name, fd), length)
         except BaseException:
             os.close(fd)
             raise
-        return PartFile(row.info, incoming, name, fd, present)
 
-    def _check_limits(self, request: CreatePart) -> None:
-        check_new(request)
-        if self._catalogue.part_count(request.owner) >= self._limits.parts_per_owner:
-            text = "you have too many unfinished uploads; finish or cancel some first"
-            raise StorageError(text, ErrorCode.TOO_MANY_TRANSFERS)
-        if self._catalogue.file_count() >= self._limits.files:
-            raise StorageError("the server's list of files is full; ask its administrator", ErrorCode.NO_SPACE)
+    def _is_linked(self, row: PartRow) -> bool:
+        """Whether a part has its final name; a file that only kept the name, for a move that never came, is removed."""
+        if row.file_id is None:
+            return False
+        name = row.file_id.hex()
+        target, part = self._folders.files.status(name), self._folders.incoming.status(row.info.part_id.hex())
+        if target is None:
+            return False
+        if part is None or (target.st_dev, target.st_ino) == (part.st_dev, part.st_ino):
+            return True
+        if target.st_size == 0:
+            self._folders.files.remove(name)
+            return False
+        return True
 
-    def _linked(self, row: PartRow) -> bool:
-        return row.file_id is not None and self._folders.files.status(row.file_id.hex()) is not None
-
-    def _finish(self, row: PartRow, file_id: bytes, md5: bytes) -> FileEntry:
+    def _finish(self, row: PartRow, file_id: bytes) -> FileEntry:
         reach("linked")
+        self._folders.files.sync()  # the new name first: a disk may keep what comes later and not this
         self._folders.incoming.remove(row.info.part_id.hex())
-        self._folders.files.sync()
         self._folders.incoming.sync()
-        entry = self._catalogue.commit(row, file_id, md5, self._clock())
+        media = UNKNOWN_MEDIA if row.info.is_folder else self._media(file_id, row.info.size)
+        entry = self._catalogue.commit(row, media, self._clock())
         reach("committed")
         return entry
 
-    def _stored_md5(self, file_id: bytes, size: int) -> bytes | None:
+    def _media(self, file_id: bytes, size: int) -> Media:
         files = self._folders.files
-        md5 = hashlib.md5(usedforsecurity=False)
-        buffer = memoryview(bytearray(MIB))
-        offset = 0
         fd = files.open(file_id.hex())
+
+        def read(offset: int, count: int) -> bytes:
+            buffer = bytearray(count)
+            return bytes(buffer[: files.io.read_at(fd, offset, memoryview(buffer))])
+
         try:
-            while count := files.io.read_at(fd, offset, buffer):
-                md5.update(buffer[:count])
-                offset += count
+            return find_media(size, read)
         finally:
             os.close(fd)
-        return md5.digest() if offset == size else None
+
+    def _stored_md5(self, row: PartRow, file_id: bytes) -> bytes | None:
+        files, info = self._folders.files, row.info
+        index = self._journal.index(info.part_id, info.members) if info.is_folder else index_of_file(info.size)
+        if index is None:
+            return None
+        running = RunningHash(index)
+        buffer = memoryview(bytearray(MIB))
+        fd = files.open(file_id.hex())
+        try:
+            if os.fstat(fd).st_size != info.size:
+                return None
+            while count := files.io.read_at(fd, running.position, buffer):
+                running.feed(buffer[:count])
+        finally:
+            os.close(fd)
+        return running.digest(is_folder=info.is_folder)

@@ -1,4 +1,7 @@
-"""The records that travel on message channels, in construct: part of the declaration in packets.py."""
+"""The records that travel on message channels, in construct: part of the declaration in packets.py.
+
+Those about files are in declared_files.py.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ from construct import (
     Int64ub,
     PascalString,
     Prefixed,
-    PrefixedArray,
     Struct,
 )
 
 from udpchat.errors import ErrorCode
+from udpchat.wire.declared_files import FILE_RECORDS
 from udpchat.wire.numbers import (
     AdminAction,
     Change,
@@ -31,11 +34,6 @@ from udpchat.wire.numbers import (
     SaidFlag,
     Scope,
     UserFlag,
-)
-
-RANGE = Struct(
-    "start" / Int64ub * "first number or offset of the run",
-    "stop" / Int64ub * "one past the last",
 )
 
 # -- people and talk
@@ -199,85 +197,6 @@ BAN = Struct(
 )
 SLOWED = Struct("wait" / Int32ub * "the user says lines too fast; the next is taken after this time [us]")
 
-# -- files
-
-OPEN = Struct(
-    "upload_id" / Bytes(16) * "made by the client; the same id is the same upload, also after a restart",
-    "size" / Int64ub * "of the whole file [bytes]",
-    "file_name" / PascalString(Int16ub, "utf8") * "display text, never a path",
-    "room" / PascalString(Int8ub, "utf8") * "room that hears of it; empty: the lobby",
-)
-OPENED = Struct(
-    "transfer_id" / Int32ub * "to be used in DATA",
-    "limit" / Int64ub * "DATA may be sent below this offset [bytes]",
-    "present" / PrefixedArray(Int16ub, RANGE) * "byte ranges the server holds already",
-)
-CREDIT = Struct(
-    "transfer_id" / Int32ub * "the transfer",
-    "limit" / Int64ub * "DATA may be sent below this offset [bytes]",
-)
-COMMIT = Struct(
-    "upload_id" / Bytes(16) * "of the OPEN",
-    "md5" / Bytes(16) * "of the whole file, as the client read it",
-)
-COMMITTED = Struct(
-    "upload_id" / Bytes(16) * "of the OPEN",
-    "file_id" / Bytes(16) * "the file's name on the server",
-    "md5" / Bytes(16) * "of the whole file, as the server stored it",
-    "stored_at" / Int64ub * "server's wall clock since 1970 [us]",
-    "file_name" / PascalString(Int16ub, "utf8") * "name in the list; another than asked for when that was taken",
-)
-CANCEL = Struct(
-    "transfer_id" / Int32ub * "the transfer that ends",
-    "code" / Enum(Int16ub, ErrorCode) * "why",
-    "text" / PascalString(Int16ub, "utf8") * "the same for people",
-)
-LIST_FILES = Struct()
-FILE = Struct(
-    "file_id" / Bytes(16) * "the file's name on the server",
-    "size" / Int64ub * "[bytes]",
-    "md5" / Bytes(16) * "of the whole file",
-    "stored_at" / Int64ub * "server's wall clock since 1970 [us]",
-    "owner" / PascalString(Int8ub, "utf8") * "nickname of the uploader",
-    "file_name" / PascalString(Int16ub, "utf8") * "display text, never a path",
-)
-FETCH = Struct(
-    "file_id" / Bytes(16) * "which file; all zero: by name",
-    "file_name" / PascalString(Int16ub, "utf8") * "which file, when file_id is zero: the newest of that name",
-    "present" / PrefixedArray(Int16ub, RANGE) * "byte ranges the client holds already",
-)
-OFFER = Struct(
-    "transfer_id" / Int32ub * "will be used in DATA, once the client has sent CREDIT",
-    "file_id" / Bytes(16) * "the file's name on the server",
-    "size" / Int64ub * "[bytes]",
-    "md5" / Bytes(16) * "of the whole file, as the server stored it",
-    "file_name" / PascalString(Int16ub, "utf8") * "display text, never a path",
-)
-RECEIVED = Struct(
-    "transfer_id" / Int32ub * "the transfer that is complete",
-    "md5" / Bytes(16) * "of the whole file, as the client stored it",
-)
-SHARED = Struct(
-    "sequence" / Int64ub * "place in the server's order",
-    "sent_at" / Int64ub * "server's wall clock since 1970 [us]",
-    "file_id" / Bytes(16) * "the file's name on the server",
-    "size" / Int64ub * "[bytes]",
-    "md5" / Bytes(16) * "of the whole file",
-    "room" / PascalString(Int8ub, "utf8") * "room it was sent to",
-    "owner" / PascalString(Int8ub, "utf8") * "nickname of the uploader",
-    "file_name" / PascalString(Int16ub, "utf8") * "display text, never a path",
-)
-TUNE = Struct(
-    "window" / Int32ub * "file packets in flight at most; 0: as many as congestion control says [packets]",
-    "arq" / PascalString(Int8ub, "utf8") * "scheme: selective-repeat, go-back-n or stop-and-wait",
-    "congestion" / PascalString(Int8ub, "utf8") * "congestion control: bbr, cubic, newreno or fixed",
-)
-TUNED = Struct(
-    "window" / Int32ub * "file packets in flight at most; 0: as many as congestion control says [packets]",
-    "arq" / PascalString(Int8ub, "utf8") * "scheme of what the server sends from now on",
-    "congestion" / PascalString(Int8ub, "utf8") * "congestion control of what the server sends from now on",
-)
-
 RECORDS: Final[dict[str, Any]] = {
     "JOIN": JOIN,
     "WELCOME": WELCOME,
@@ -310,20 +229,7 @@ RECORDS: Final[dict[str, Any]] = {
     "AWAY": AWAY,
     "HISTORY": HISTORY,
     "DONE": DONE,
-    "OPEN": OPEN,
-    "OPENED": OPENED,
-    "CREDIT": CREDIT,
-    "COMMIT": COMMIT,
-    "COMMITTED": COMMITTED,
-    "CANCEL": CANCEL,
-    "LIST_FILES": LIST_FILES,
-    "FILE": FILE,
-    "FETCH": FETCH,
-    "OFFER": OFFER,
-    "RECEIVED": RECEIVED,
-    "SHARED": SHARED,
-    "TUNE": TUNE,
-    "TUNED": TUNED,
+    **FILE_RECORDS,
     "ADMINISTER": ADMINISTER,
     "BAN": BAN,
     "SLOWED": SLOWED,

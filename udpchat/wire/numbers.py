@@ -95,6 +95,16 @@ class RecordType(IntEnum):
     SHARED = 43
     TUNE = 44
     TUNED = 45
+    MEMBER = 46
+    LIST_MEMBERS = 47
+    WANT_BLOCKS = 48
+    BLOCKS = 49
+    MISSING = 50
+    PACE = 51
+    MARK = 52
+    STATE = 53
+    LIST_STATES = 54
+    DELETE_FILE = 55
     ADMINISTER = 64
     BAN = 65
     SLOWED = 66
@@ -174,3 +184,42 @@ class AdminAction(IntEnum):
     UNBAN = 3
     LIST_BANS = 4
     ANNOUNCE = 5
+
+
+class FileFlag(IntFlag):
+    """What a file is."""
+
+    FOLDER = 0x01  # a folder: many files, one behind the other, and an index of them
+    EXECUTABLE = 0x02
+    PRIVATE = 0x04  # for one user
+    INDEXED = 0x08  # the index is there already and need not be sent
+
+
+class MemberFlag(IntFlag):
+    """What a member of a folder is."""
+
+    DIRECTORY = 0x01
+    EXECUTABLE = 0x02
+
+
+class FileState(IntEnum):
+    """How far a file is, at the server or with one person. Each includes those before it, up to OPENED."""
+
+    RECEIVING = 0  # the server does not have all of it yet
+    STORED = 1  # at the server: durable, its MD5 compared
+    DELIVERED = 2  # every byte has reached the recipient's machine
+    VERIFIED = 3  # it is durable there, and its MD5 was compared
+    OPENED = 4  # a person has looked at it
+    DECLINED = 5  # a person does not want it
+
+
+class Priority(IntEnum):
+    """Which transfers go first."""
+
+    LOW = 0
+    NORMAL = 1
+    HIGH = 2
+
+
+PLAIN_FILE: Final = FileFlag(0)
+PLAIN_MEMBER: Final = MemberFlag(0)

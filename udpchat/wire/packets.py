@@ -1,7 +1,7 @@
-"""THE declaration: every packet, in construct; the records are in declared_records.py.
+"""THE declaration: every packet, in construct; the records are in declared_records.py and declared_files.py.
 
-All readers come from these two files: the struct codec (`hot.py`, generated), the tables of docs/protocol.md, the scapy
-layers of the tests. `schema.py` reads it and refuses any construct shape outside the subset it knows.
+All readers come from these three files: the struct codec (`hot.py`, generated), the tables of docs/protocol.md, the
+scapy layers of the tests. `schema.py` reads it and refuses any construct shape outside the subset it knows.
 
 A datagram is one packet:
 
@@ -35,7 +35,7 @@ from construct import (
 )
 
 from udpchat.errors import ErrorCode
-from udpchat.wire.declared_records import RANGE
+from udpchat.wire.declared_files import RANGE
 from udpchat.wire.numbers import Feature, Flag, Mode, PacketType, RecordType
 
 MAGIC: Final = 0x5543  # "UC"

@@ -14,20 +14,30 @@ from typing import Final, cast
 from udpchat.config import MAX_RECORD
 from udpchat.errors import DecodeError, ErrorCode, ProtocolViolationError, UsageError
 from udpchat.wire.file_records import (
+    Blocks,
     Cancel,
     Commit,
     Committed,
     Credit,
+    DeleteFile,
     Fetch,
     File,
     ListFiles,
+    ListMembers,
+    ListStates,
+    Mark,
+    Member,
+    Missing,
     Offer,
     Open,
     Opened,
+    Pace,
     Received,
     Shared,
+    State,
     Tune,
     Tuned,
+    WantBlocks,
 )
 from udpchat.wire.layout import Ranges
 from udpchat.wire.people_records import (
@@ -77,11 +87,13 @@ __all__ = [
     "Administer",
     "Away",
     "Ban",
+    "Blocks",
     "Cancel",
     "Commit",
     "Committed",
     "CreateRoom",
     "Credit",
+    "DeleteFile",
     "Done",
     "EnterRoom",
     "Fetch",
@@ -92,12 +104,18 @@ __all__ = [
     "LeaveRoom",
     "Line",
     "ListFiles",
+    "ListMembers",
     "ListRooms",
+    "ListStates",
     "Login",
+    "Mark",
+    "Member",
+    "Missing",
     "Notice",
     "Offer",
     "Open",
     "Opened",
+    "Pace",
     "Password",
     "Presence",
     "Private",
@@ -117,6 +135,7 @@ __all__ = [
     "SetTopic",
     "Shared",
     "Slowed",
+    "State",
     "Tell",
     "Tune",
     "Tuned",
@@ -124,6 +143,7 @@ __all__ = [
     "Unsupported",
     "User",
     "Users",
+    "WantBlocks",
     "Welcome",
     "decode_record",
     "encode_record",
@@ -178,6 +198,16 @@ Record = (
     | Shared
     | Tune
     | Tuned
+    | Member
+    | ListMembers
+    | WantBlocks
+    | Blocks
+    | Missing
+    | Pace
+    | Mark
+    | State
+    | ListStates
+    | DeleteFile
 )
 
 _HEADER: Final = Struct(">" + "".join(field.format for field in protocol_schema().record_header))

@@ -31,6 +31,7 @@ _ORDER: Final = (
     "checks",
     "reader",
     "records",
+    "requests",
     "channels",
     "sealed",
     "trailer",

@@ -8,6 +8,7 @@ from dataclasses import fields as fields_of
 from typing import Final, get_args
 
 from udpchat.config import DEFAULT_PORT, HELLO_SIZE, LOBBY, MAX_ACK_RANGES, MAX_RECORD
+from udpchat.files.blocks import HASH_SIZE
 from udpchat.wire import packets
 from udpchat.wire.numbers import Flag
 from udpchat.wire.records import Record
@@ -64,6 +65,7 @@ def _constants(protocol: ProtocolSchema) -> Iterator[str]:
         "max_record": MAX_RECORD,
         "max_ack_ranges": MAX_ACK_RANGES,
         "hello_size": HELLO_SIZE,
+        "hash_size": HASH_SIZE,
     }
     for name, value in facts.items():
         yield f"{_INDENT}{name} = {value},"

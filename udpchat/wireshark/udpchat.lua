@@ -77,6 +77,7 @@ U.schema = {
   max_record = 1048576,
   max_ack_ranges = 64,
   hello_size = 1200,
+  hash_size = 32,
   lobby = "lobby",
   from_server = 1,
   key_phase = 2,
@@ -182,7 +183,7 @@ U.schema = {
     [23] = { name = "CLOSE", handshake = false,
       clear = {},
       sealed = {
-        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED" } },
+        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED", [76] = "QUOTA_EXCEEDED", [77] = "DECLINED" } },
         { kind = "string", name = "reason", title = "Reason", prefix = 2, doc = "the same for people" },
       },
     },
@@ -197,7 +198,7 @@ U.schema = {
   },
   record_header = {
     { kind = "uint", name = "record_length", title = "Record length", size = 4, unit = "bytes", doc = "bytes of the record body, at most 1 MiB" },
-    { kind = "enum", name = "record_type", title = "Record type", size = 1, doc = "selects the record body", names = { [1] = "JOIN", [2] = "WELCOME", [3] = "REFUSED", [4] = "UNSUPPORTED", [5] = "SAY", [6] = "SAID", [7] = "LINE", [8] = "TELL", [9] = "PRIVATE", [10] = "PRESENCE", [11] = "USERS", [12] = "USER", [13] = "FINISHED", [14] = "NOTICE", [15] = "QUEUED", [16] = "REGISTER", [17] = "LOGIN", [18] = "PASSWORD", [19] = "ACCOUNT", [20] = "LIST_ROOMS", [21] = "ROOM", [22] = "CREATE_ROOM", [23] = "ENTER_ROOM", [24] = "LEAVE_ROOM", [25] = "SET_TOPIC", [26] = "SEEN", [27] = "READ", [28] = "RECEIPT", [29] = "AWAY", [30] = "HISTORY", [31] = "DONE", [32] = "OPEN", [33] = "OPENED", [34] = "CREDIT", [35] = "COMMIT", [36] = "COMMITTED", [37] = "CANCEL", [38] = "LIST_FILES", [39] = "FILE", [40] = "FETCH", [41] = "OFFER", [42] = "RECEIVED", [43] = "SHARED", [44] = "TUNE", [45] = "TUNED", [64] = "ADMINISTER", [65] = "BAN", [66] = "SLOWED" } },
+    { kind = "enum", name = "record_type", title = "Record type", size = 1, doc = "selects the record body", names = { [1] = "JOIN", [2] = "WELCOME", [3] = "REFUSED", [4] = "UNSUPPORTED", [5] = "SAY", [6] = "SAID", [7] = "LINE", [8] = "TELL", [9] = "PRIVATE", [10] = "PRESENCE", [11] = "USERS", [12] = "USER", [13] = "FINISHED", [14] = "NOTICE", [15] = "QUEUED", [16] = "REGISTER", [17] = "LOGIN", [18] = "PASSWORD", [19] = "ACCOUNT", [20] = "LIST_ROOMS", [21] = "ROOM", [22] = "CREATE_ROOM", [23] = "ENTER_ROOM", [24] = "LEAVE_ROOM", [25] = "SET_TOPIC", [26] = "SEEN", [27] = "READ", [28] = "RECEIPT", [29] = "AWAY", [30] = "HISTORY", [31] = "DONE", [32] = "OPEN", [33] = "OPENED", [34] = "CREDIT", [35] = "COMMIT", [36] = "COMMITTED", [37] = "CANCEL", [38] = "LIST_FILES", [39] = "FILE", [40] = "FETCH", [41] = "OFFER", [42] = "RECEIVED", [43] = "SHARED", [44] = "TUNE", [45] = "TUNED", [46] = "MEMBER", [47] = "LIST_MEMBERS", [48] = "WANT_BLOCKS", [49] = "BLOCKS", [50] = "MISSING", [51] = "PACE", [52] = "MARK", [53] = "STATE", [54] = "LIST_STATES", [55] = "DELETE_FILE", [64] = "ADMINISTER", [65] = "BAN", [66] = "SLOWED" } },
     { kind = "uint", name = "request_id", title = "Request id", size = 4, doc = "chosen by the asker, repeated in each answer; 0 where nobody asked" },
   },
   records = {
@@ -228,7 +229,7 @@ U.schema = {
     },
     [3] = { name = "REFUSED",
       fields = {
-        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED" } },
+        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED", [76] = "QUOTA_EXCEEDED", [77] = "DECLINED" } },
         { kind = "string", name = "text", title = "Text", prefix = 2, doc = "the same for people" },
       },
     },
@@ -424,15 +425,20 @@ U.schema = {
     [32] = { name = "OPEN",
       fields = {
         { kind = "bytes", name = "upload_id", title = "Upload id", size = 16, doc = "made by the client; the same id is the same upload, also after a restart" },
-        { kind = "uint", name = "size", title = "Size", size = 8, unit = "bytes", doc = "of the whole file" },
+        { kind = "uint", name = "size", title = "Size", size = 8, unit = "bytes", doc = "of the whole file, or of all files of a folder together" },
+        { kind = "uint", name = "modified", title = "Modified", size = 8, unit = "us", doc = "when its content changed, client's wall clock since 1970; 0: unknown" },
+        { kind = "uint", name = "members", title = "Members", size = 4, doc = "members of a folder; 0 for a file" },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "what it is", names = { { 1, "FOLDER" }, { 2, "EXECUTABLE" }, { 4, "PRIVATE" }, { 8, "INDEXED" } } },
         { kind = "string", name = "file_name", title = "File name", prefix = 2, doc = "display text, never a path" },
-        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "room that hears of it; empty: the lobby" },
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "room that hears of it; empty: the lobby, unless it is for one user" },
+        { kind = "string", name = "to", title = "To", prefix = 1, doc = "nickname of the one user it is for; empty: for a room" },
       },
     },
     [33] = { name = "OPENED",
       fields = {
         { kind = "uint", name = "transfer_id", title = "Transfer id", size = 4, doc = "to be used in DATA" },
         { kind = "uint", name = "limit", title = "Limit", size = 8, unit = "bytes", doc = "DATA may be sent below this offset" },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "INDEXED: the server has the whole index of the folder", names = { { 1, "FOLDER" }, { 2, "EXECUTABLE" }, { 4, "PRIVATE" }, { 8, "INDEXED" } } },
         { kind = "array", name = "present", title = "Present", prefix = 2, doc = "byte ranges the server holds already", items = { { kind = "uint", name = "start", title = "Start", size = 8, doc = "first number or offset of the run" }, { kind = "uint", name = "stop", title = "Stop", size = 8, doc = "one past the last" } } },
       },
     },
@@ -445,7 +451,7 @@ U.schema = {
     [35] = { name = "COMMIT",
       fields = {
         { kind = "bytes", name = "upload_id", title = "Upload id", size = 16, doc = "of the OPEN" },
-        { kind = "bytes", name = "md5", title = "MD5", size = 16, doc = "of the whole file, as the client read it" },
+        { kind = "bytes", name = "md5", title = "MD5", size = 16, doc = "of the whole file, as the client read it; of a folder: of the MD5s of its members, in order" },
       },
     },
     [36] = { name = "COMMITTED",
@@ -460,26 +466,43 @@ U.schema = {
     [37] = { name = "CANCEL",
       fields = {
         { kind = "uint", name = "transfer_id", title = "Transfer id", size = 4, doc = "the transfer that ends" },
-        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED" } },
+        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED", [76] = "QUOTA_EXCEEDED", [77] = "DECLINED" } },
         { kind = "string", name = "text", title = "Text", prefix = 2, doc = "the same for people" },
       },
     },
     [38] = { name = "LIST_FILES",
-      fields = {},
+      fields = {
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "files of one room only; empty: all that one may see" },
+      },
     },
     [39] = { name = "FILE",
       fields = {
-        { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "the file's name on the server" },
+        { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "the file's name on the server; of an upload that is not complete: its upload_id" },
         { kind = "uint", name = "size", title = "Size", size = 8, unit = "bytes" },
-        { kind = "bytes", name = "md5", title = "MD5", size = 16, doc = "of the whole file" },
+        { kind = "bytes", name = "md5", title = "MD5", size = 16, doc = "of the whole file; zero while it is not complete" },
         { kind = "uint", name = "stored_at", title = "Stored at", size = 8, unit = "us", doc = "server's wall clock since 1970" },
+        { kind = "uint", name = "expires_at", title = "Expires at", size = 8, unit = "us", doc = "when the server will remove it, by its wall clock; 0: never" },
+        { kind = "uint", name = "present", title = "Present", size = 8, doc = "bytes that the server has" },
+        { kind = "uint", name = "width", title = "Width", size = 4, unit = "pixels", doc = "of an image; 0: unknown" },
+        { kind = "uint", name = "height", title = "Height", size = 4, unit = "pixels", doc = "of an image; 0: unknown" },
+        { kind = "uint", name = "members", title = "Members", size = 4, doc = "members of a folder; 0 for a file" },
+        { kind = "uint", name = "delivered", title = "Delivered", size = 4, doc = "people whose machines have all bytes of it" },
+        { kind = "uint", name = "verified", title = "Verified", size = 4, doc = "people who have it with the right MD5" },
+        { kind = "uint", name = "opened", title = "Opened", size = 4, doc = "people who have looked at it" },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "what it is", names = { { 1, "FOLDER" }, { 2, "EXECUTABLE" }, { 4, "PRIVATE" }, { 8, "INDEXED" } } },
+        { kind = "enum", name = "state", title = "State", size = 1, doc = "RECEIVING or STORED; of a private one: how far it is with its recipient", names = { [0] = "RECEIVING", [1] = "STORED", [2] = "DELIVERED", [3] = "VERIFIED", [4] = "OPENED", [5] = "DECLINED" } },
+        { kind = "string", name = "media", title = "Media", prefix = 1, doc = "media type by its content, as image/png; empty: unknown" },
         { kind = "string", name = "owner", title = "Owner", prefix = 1, doc = "nickname of the uploader" },
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "room it was sent to; empty: it is private" },
+        { kind = "string", name = "to", title = "To", prefix = 1, doc = "nickname of the one user it is for; empty: for a room" },
         { kind = "string", name = "file_name", title = "File name", prefix = 2, doc = "display text, never a path" },
       },
     },
     [40] = { name = "FETCH",
       fields = {
         { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "which file; all zero: by name" },
+        { kind = "uint", name = "number", title = "Number", size = 4, doc = "member of a folder that is wanted alone; 2^32 - 1: the whole" },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "INDEXED: the client has the index of the folder", names = { { 1, "FOLDER" }, { 2, "EXECUTABLE" }, { 4, "PRIVATE" }, { 8, "INDEXED" } } },
         { kind = "string", name = "file_name", title = "File name", prefix = 2, doc = "which file, when file_id is zero: the newest of that name" },
         { kind = "array", name = "present", title = "Present", prefix = 2, doc = "byte ranges the client holds already", items = { { kind = "uint", name = "start", title = "Start", size = 8, doc = "first number or offset of the run" }, { kind = "uint", name = "stop", title = "Stop", size = 8, doc = "one past the last" } } },
       },
@@ -489,7 +512,12 @@ U.schema = {
         { kind = "uint", name = "transfer_id", title = "Transfer id", size = 4, doc = "will be used in DATA, once the client has sent CREDIT" },
         { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "the file's name on the server" },
         { kind = "uint", name = "size", title = "Size", size = 8, unit = "bytes" },
-        { kind = "bytes", name = "md5", title = "MD5", size = 16, doc = "of the whole file, as the server stored it" },
+        { kind = "bytes", name = "md5", title = "MD5", size = 16, doc = "of the whole file, as the server stored it; of a folder: of the MD5s of its members, in order" },
+        { kind = "bytes", name = "root", title = "Root", size = 32, doc = "block root, see section Blocks; zero when only a member is offered" },
+        { kind = "uint", name = "modified", title = "Modified", size = 8, unit = "us", doc = "when its content changed, owner's wall clock since 1970; 0: unknown" },
+        { kind = "uint", name = "members", title = "Members", size = 4, doc = "members of a folder, sent as MEMBER; 0 for a file" },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "what it is", names = { { 1, "FOLDER" }, { 2, "EXECUTABLE" }, { 4, "PRIVATE" }, { 8, "INDEXED" } } },
+        { kind = "string", name = "media", title = "Media", prefix = 1, doc = "media type by its content; empty: unknown" },
         { kind = "string", name = "file_name", title = "File name", prefix = 2, doc = "display text, never a path" },
       },
     },
@@ -506,8 +534,14 @@ U.schema = {
         { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "the file's name on the server" },
         { kind = "uint", name = "size", title = "Size", size = 8, unit = "bytes" },
         { kind = "bytes", name = "md5", title = "MD5", size = 16, doc = "of the whole file" },
-        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "room it was sent to" },
+        { kind = "uint", name = "width", title = "Width", size = 4, unit = "pixels", doc = "of an image; 0: unknown" },
+        { kind = "uint", name = "height", title = "Height", size = 4, unit = "pixels", doc = "of an image; 0: unknown" },
+        { kind = "uint", name = "members", title = "Members", size = 4, doc = "members of a folder; 0 for a file" },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "what it is", names = { { 1, "FOLDER" }, { 2, "EXECUTABLE" }, { 4, "PRIVATE" }, { 8, "INDEXED" } } },
+        { kind = "string", name = "media", title = "Media", prefix = 1, doc = "media type by its content; empty: unknown" },
+        { kind = "string", name = "room", title = "Room", prefix = 1, doc = "room it was sent to; empty: it is private" },
         { kind = "string", name = "owner", title = "Owner", prefix = 1, doc = "nickname of the uploader" },
+        { kind = "string", name = "to", title = "To", prefix = 1, doc = "nickname of the one user it is for; empty: for a room" },
         { kind = "string", name = "file_name", title = "File name", prefix = 2, doc = "display text, never a path" },
       },
     },
@@ -523,6 +557,72 @@ U.schema = {
         { kind = "uint", name = "window", title = "Window", size = 4, unit = "packets", doc = "file packets in flight at most; 0: as many as congestion control says" },
         { kind = "string", name = "arq", title = "Arq", prefix = 1, doc = "scheme of what the server sends from now on" },
         { kind = "string", name = "congestion", title = "Congestion", prefix = 1, doc = "congestion control of what the server sends from now on" },
+      },
+    },
+    [46] = { name = "MEMBER",
+      fields = {
+        { kind = "uint", name = "transfer_id", title = "Transfer id", size = 4, doc = "the folder's transfer; 0 in an answer to LIST_MEMBERS" },
+        { kind = "uint", name = "number", title = "Number", size = 4, doc = "place in the index, from 0 on; its bytes follow those of the one before" },
+        { kind = "uint", name = "size", title = "Size", size = 8, unit = "bytes" },
+        { kind = "uint", name = "modified", title = "Modified", size = 8, unit = "us", doc = "when its content changed, owner's wall clock since 1970; 0: unknown" },
+        { kind = "bytes", name = "md5", title = "MD5", size = 16, doc = "of its bytes; zero in an upload" },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "what it is", names = { { 1, "DIRECTORY" }, { 2, "EXECUTABLE" } } },
+        { kind = "string", name = "path", title = "Path", prefix = 2, doc = "below the folder, parts separated by /; display text" },
+      },
+    },
+    [47] = { name = "LIST_MEMBERS",
+      fields = {
+        { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "the folder" },
+      },
+    },
+    [48] = { name = "WANT_BLOCKS",
+      fields = {
+        { kind = "uint", name = "transfer_id", title = "Transfer id", size = 4, doc = "the receiver's MD5 is another: which blocks were meant?" },
+      },
+    },
+    [49] = { name = "BLOCKS",
+      fields = {
+        { kind = "uint", name = "transfer_id", title = "Transfer id", size = 4, doc = "the transfer" },
+        { kind = "uint", name = "first", title = "First", size = 4, doc = "number of the first block" },
+        { kind = "blob", name = "hashes", title = "Hashes", prefix = 2, doc = "SHA-256 of each block of 1 MiB, 32 bytes each" },
+      },
+    },
+    [50] = { name = "MISSING",
+      fields = {
+        { kind = "uint", name = "transfer_id", title = "Transfer id", size = 4, doc = "the transfer" },
+        { kind = "array", name = "ranges", title = "Ranges", prefix = 2, doc = "byte ranges the receiver does not hold after all: to be sent again", items = { { kind = "uint", name = "start", title = "Start", size = 8, doc = "first number or offset of the run" }, { kind = "uint", name = "stop", title = "Stop", size = 8, doc = "one past the last" } } },
+      },
+    },
+    [51] = { name = "PACE",
+      fields = {
+        { kind = "uint", name = "transfer_id", title = "Transfer id", size = 4, doc = "the transfer that is being sent to me" },
+        { kind = "uint", name = "rate", title = "Rate", size = 8, doc = "file bytes a second at most; 0: any number" },
+        { kind = "enum", name = "priority", title = "Priority", size = 1, doc = "before or after other transfers", names = { [0] = "LOW", [1] = "NORMAL", [2] = "HIGH" } },
+      },
+    },
+    [52] = { name = "MARK",
+      fields = {
+        { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "the file" },
+        { kind = "enum", name = "state", title = "State", size = 1, doc = "OPENED or DECLINED: what its recipient did with it", names = { [0] = "RECEIVING", [1] = "STORED", [2] = "DELIVERED", [3] = "VERIFIED", [4] = "OPENED", [5] = "DECLINED" } },
+      },
+    },
+    [53] = { name = "STATE",
+      fields = {
+        { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "the file" },
+        { kind = "uint", name = "at", title = "At", size = 8, unit = "us", doc = "since when, server's wall clock since 1970" },
+        { kind = "enum", name = "state", title = "State", size = 1, doc = "how far it is with that person", names = { [0] = "RECEIVING", [1] = "STORED", [2] = "DELIVERED", [3] = "VERIFIED", [4] = "OPENED", [5] = "DECLINED" } },
+        { kind = "string", name = "nick", title = "Nick", prefix = 1, doc = "who" },
+        { kind = "string", name = "file_name", title = "File name", prefix = 2, doc = "display text, never a path" },
+      },
+    },
+    [54] = { name = "LIST_STATES",
+      fields = {
+        { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "the file" },
+      },
+    },
+    [55] = { name = "DELETE_FILE",
+      fields = {
+        { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "the file" },
       },
     },
     [64] = { name = "ADMINISTER",
@@ -1156,8 +1256,8 @@ end
 
 -- The same for a record.
 function U.wrong_in_record(values)
-  if values.present and not runs_ascend(values.present) then
-    return "ranges must ascend, with gaps between"
+  for _, value in pairs(values) do
+    if type(value) == "table" and not runs_ascend(value) then return "ranges must ascend, with gaps between" end
   end
 end
 end -- checks
@@ -1344,6 +1444,9 @@ U.field("udpchat.record.later", "bytes", "Later fields", { description = "of a n
 U.expert("udpchat.record.unknown_type", "A record type that is not known here: the answer is UNSUPPORTED", "UNDECODED", "NOTE")
 U.expert("udpchat.record.broken", "The channel holds what is no record: the receiver closes the connection", "PROTOCOL", "ERROR")
 
+U.field("udpchat.record.blocks.hash", "bytes", "SHA-256", { description = "of one block" })
+U.expert("udpchat.record.blocks.odd", "Not a whole number of hashes", "PROTOCOL", "WARN")
+
 local record_type_row = U.row(schema.record_header, "record_type")
 
 -- UNSUPPORTED has the bare number of a type.
@@ -1352,10 +1455,23 @@ local function name_type(tree, record, values)
   if name then tree:append_text(" (" .. name .. ")") end
 end
 
+-- The hashes of BLOCKS one by one, each with the number of its block; they end at `stop`.
+local function show_hashes(tree, tvb, stop, values)
+  local size, count = schema.hash_size, math.floor(#values.hashes / schema.hash_size)
+  if #values.hashes % size ~= 0 then tree:add_proto_expert_info(U.experts["udpchat.record.blocks.odd"]) end
+  local start = stop - #values.hashes
+  for index = 0, count - 1 do
+    local hash = values.hashes:sub(index * size + 1, (index + 1) * size)
+    local item = tree:add(U.fields["udpchat.record.blocks.hash"], tvb(start + index * size, size))
+    item:set_text("Block " .. U.number(values.first + index) .. ": " .. U.hex(hash))
+  end
+end
+
 local function read_body(record, tree, tvb, at, stop, values)
   local state = { instead = "udpchat.record.broken" }
   at = U.read_fields(record.fields, tree, tvb, at, stop, values, state)
   if not at then return end
+  if record.name == "BLOCKS" then show_hashes(tree, tvb, at, values) end
   if at < stop then tree:add(U.fields["udpchat.record.later"], tvb(at, stop - at)) end
   local wrong = U.wrong_in_record(values)
   if wrong then U.refuse(state, tree, "udpchat.illegal_value", wrong) end
@@ -1382,6 +1498,61 @@ function U.dissect_record(tree, tvb, at, size)
   return read, item
 end
 end -- records
+
+do -- requests
+-- Which record answers which: both carry one request id, which the client chose. Found out on the first pass, in the
+-- order of the capture; where a request was answered is there from the second pass on (tshark -2).
+
+local PREFIX = "udpchat.record"
+
+local answered_in = U.field(PREFIX .. ".answered_in", "framenum", "Answered in",
+  { frametype = frametype.RESPONSE, description = "the packet with the first answer" })
+local answer_to = U.field(PREFIX .. ".answer_to", "framenum", "Answer to",
+  { frametype = frametype.REQUEST, description = "the packet with the request" })
+local answer_time = U.field(PREFIX .. ".answer_time", "relative_time", "Time to the answer",
+  { description = "since the request, on the first answer" })
+
+local requests = {}
+
+U.on_reset(function()
+  requests = {}
+end)
+
+-- Remember a request, or find the one that this record answers.
+local function match(packet, read, kept)
+  if not read.request_id or read.request_id == 0 then return end
+  local key = packet.connection .. packet.place .. " " .. U.number(read.request_id)
+  if not packet.from_server then
+    if read.name == "UNSUPPORTED" then return end -- what the server asked has ids of its own
+    kept.request = { frame = packet.frame, time = packet.time }
+    requests[key] = kept.request
+    return
+  end
+  local request = requests[key]
+  if not request then return end
+  kept.answers = request
+  if not request.answered_in then
+    request.answered_in = packet.frame
+    kept.waited = math.max(0, math.floor((packet.time - request.time) * 1000000 + 0.5))
+  end
+end
+
+-- Show what a record asks or answers. kept: a table of this record that lives through all passes.
+function U.show_request(packet, item, read, kept)
+  if not kept.is_matched then
+    kept.is_matched = true
+    match(packet, read, kept)
+  end
+  if kept.request and kept.request.answered_in then
+    item:add(answered_in, kept.request.answered_in):set_generated()
+  end
+  if kept.answers then item:add(answer_to, kept.answers.frame):set_generated() end
+  if kept.waited then
+    local seconds = math.floor(kept.waited / 1000000)
+    item:add(answer_time, NSTime.new(seconds, (kept.waited - seconds * 1000000) * 1000)):set_generated()
+  end
+end
+end -- requests
 
 do -- channels
 -- The ordered byte channels that MSG packets carry, cut into records.
@@ -1605,6 +1776,7 @@ local function show_record(packet, tree, content, record)
   if record.started_in and record.started_in ~= packet.frame then
     item:add(U.fields["udpchat.record.started_in"], record.started_in):set_generated()
   end
+  U.show_request(packet, item, read, record)
   packet.records[#packet.records + 1] = read
 end
 
@@ -1877,17 +2049,81 @@ end
 
 -- -- files
 
-function SUMMARIES.OPEN(f) return named(f) end
-function SUMMARIES.OPENED(f) return transfer(f) .. ", room up to " .. U.number(f.limit) end
+local WHOLE = 4294967295 -- in place of a member's number
+
+-- What is sent, and how large it is: a file, or a folder and how many members it has.
+local function content(record, f)
+  if not is_set(record, f, "FOLDER") then return named(f) end
+  return "folder " .. quoted(f.file_name) .. ", " .. U.number(f.members) .. " members, " .. U.size_text(f.size)
+end
+
+local function audience(f)
+  return f.to ~= "" and " to " .. who(f.to) or in_room(f.room)
+end
+
+local function of_file(f) return "file " .. U.hex(f.file_id) end
+
+local function total(ranges)
+  local bytes = 0
+  for _, range in ipairs(ranges) do bytes = bytes + range.stop - range.start end
+  return bytes
+end
+
+-- What the receiver has already, when there is something.
+local function known(record, f)
+  local bytes = total(f.present)
+  return (bytes > 0 and ", " .. U.size_text(bytes) .. " are there" or "")
+    .. (is_set(record, f, "INDEXED") and ", the index is there" or "")
+end
+
+function SUMMARIES.OPEN(f, record) return content(record, f) .. audience(f) end
+function SUMMARIES.OPENED(f, record) return transfer(f) .. ", room up to " .. U.number(f.limit) .. known(record, f) end
 function SUMMARIES.CREDIT(f) return transfer(f) .. ", room up to " .. U.number(f.limit) end
 function SUMMARIES.COMMIT(f) return "MD5 " .. U.hex(f.md5) end
 function SUMMARIES.COMMITTED(f) return quoted(f.file_name) .. ", MD5 " .. U.hex(f.md5) end
 function SUMMARIES.CANCEL(f, record) return transfer(f) .. ", " .. reason(record, f) end
-function SUMMARIES.FILE(f) return named(f) .. ", of " .. who(f.owner) end
-function SUMMARIES.FETCH(f) return f.file_name ~= "" and quoted(f.file_name) or "file " .. U.hex(f.file_id) end
-function SUMMARIES.OFFER(f) return transfer(f) .. ", " .. named(f) end
+function SUMMARIES.LIST_FILES(f) return f.room == "" and "of all rooms" or "of " .. who(f.room) end
+function SUMMARIES.FILE(f, record)
+  local state = name_of(record, f, "state")
+  return content(record, f) .. ", of " .. who(f.owner) .. audience(f) .. (state ~= "stored" and ", " .. state or "")
+end
+function SUMMARIES.FETCH(f, record)
+  return (f.file_name ~= "" and quoted(f.file_name) or of_file(f))
+    .. (f.number ~= WHOLE and ", member " .. U.number(f.number) .. " alone" or "") .. known(record, f)
+end
+function SUMMARIES.OFFER(f, record) return transfer(f) .. ", " .. content(record, f) end
 function SUMMARIES.RECEIVED(f) return transfer(f) .. ", MD5 " .. U.hex(f.md5) end
-function SUMMARIES.SHARED(f) return named(f) .. ", of " .. who(f.owner) .. in_room(f.room) end
+function SUMMARIES.SHARED(f, record) return content(record, f) .. ", of " .. who(f.owner) .. audience(f) end
+
+function SUMMARIES.MEMBER(f, record)
+  local what = is_set(record, f, "DIRECTORY") and "folder " .. quoted(f.path)
+    or quoted(f.path) .. ", " .. U.size_text(f.size)
+  return (f.transfer_id > 0 and transfer(f) .. ", " or "") .. "number " .. U.number(f.number) .. ": " .. what
+    .. (is_set(record, f, "EXECUTABLE") and ", executable" or "")
+end
+function SUMMARIES.LIST_MEMBERS(f) return "of " .. of_file(f) end
+function SUMMARIES.WANT_BLOCKS(f) return transfer(f) end
+function SUMMARIES.BLOCKS(f)
+  local count = math.floor(#f.hashes / schema.hash_size)
+  return transfer(f) .. ", " .. U.number(count) .. " from block " .. U.number(f.first) .. " on"
+end
+function SUMMARIES.MISSING(f)
+  local first = f.ranges[1]
+  if not first then return transfer(f) .. ", nothing" end
+  local more = #f.ranges > 1 and " and " .. U.number(#f.ranges - 1) .. " more ranges" or ""
+  return transfer(f) .. ", " .. U.size_text(total(f.ranges)) .. ": " .. U.number(first.start) .. " to "
+    .. U.number(first.stop - 1) .. more
+end
+function SUMMARIES.PACE(f, record)
+  return transfer(f) .. ", " .. (f.rate > 0 and U.number(f.rate) .. " bytes/s at most" or "at any rate") .. ", "
+    .. name_of(record, f, "priority") .. " priority"
+end
+function SUMMARIES.MARK(f, record) return of_file(f) .. " " .. name_of(record, f, "state") end
+function SUMMARIES.STATE(f, record)
+  return quoted(f.file_name) .. " " .. name_of(record, f, "state") .. " by " .. who(f.nick)
+end
+function SUMMARIES.LIST_STATES(f) return "of " .. of_file(f) end
+function SUMMARIES.DELETE_FILE(f) return of_file(f) end
 
 local function tuning(f)
   local window = f.window > 0 and ", window " .. U.number(f.window) or ""
@@ -2572,7 +2808,7 @@ local ELICITING = { DATA = true, MSG = true, PING = true, CHALLENGE = true, RESP
 local IN_FLIGHT = { DATA = true, MSG = true, PING = true }
 
 -- Why content was sent again, as far as the capture shows.
-local CAUSE = { NUMBERS = 1, TIME = 2, SILENCE = 3, UNSEEN = 4, NEEDLESS = 5 }
+local CAUSE = { NUMBERS = 1, TIME = 2, SILENCE = 3, UNSEEN = 4, NEEDLESS = 5, ASKED = 6 }
 
 local flows = { CAUSE = CAUSE, ELICITING = ELICITING }
 U.flows = flows
@@ -2684,6 +2920,7 @@ end
 -- ---- content -------------------------------------------------------------------------------------------------------
 
 function flows.on_proved(packet)
+  if packet.cause == CAUSE.ASKED then return end
   packet.spurious = true
   packet.stream.counters.spurious = packet.stream.counters.spurious + 1
   local totals = packet.stream.flow.totals
@@ -2705,8 +2942,23 @@ local function loss_behind(flow, packet, piece)
   return found
 end
 
-local function cause_of(original, lost)
-  if original.acked then return CAUSE.NEEDLESS end
+-- The receiver does not hold these bytes of a transfer after all (MISSING): to send them again is right.
+function flows.ask_again(flow, transfer_id, ranges)
+  local stream = flow.streams["DATA" .. transfer_id]
+  if not stream then return end
+  stream.asked = stream.asked or intervals.new()
+  for _, range in ipairs(ranges) do intervals.add(stream.asked, range.start, range.stop) end
+end
+
+local function is_asked(packet)
+  local asked = packet.stream.asked
+  if not asked then return false end
+  local at = intervals.last_at_most(asked.starts, asked.count, packet.stop - 1)
+  return at > 0 and packet.start < asked.stops[at]
+end
+
+local function cause_of(packet, original, lost)
+  if original.acked then return is_asked(packet) and CAUSE.ASKED or CAUSE.NEEDLESS end
   if not lost then return CAUSE.SILENCE end
   return lost.lost_in and CAUSE.NUMBERS or CAUSE.TIME
 end
@@ -2743,7 +2995,7 @@ local function take_content(flow, packet)
   flows.count(flow, packet, "bytes", fresh)
   if before then
     link(flow, packet, before)
-    packet.cause = cause_of(before, lost)
+    packet.cause = cause_of(packet, before, lost)
     if packet.cause == CAUSE.TIME then flows.lose_up_to(flow, lost.number, packet.frame) end
     if packet.unproved == 0 and not packet.spurious then flows.on_proved(packet) end
   elseif unseen and high > 0 and not packet.out_of_order then
@@ -2906,6 +3158,7 @@ local CAUSES = {
   [flows.CAUSE.SILENCE] = "Nothing sent later was acknowledged (probe timeout, or a chat packet once more)",
   [flows.CAUSE.UNSEEN] = "The first packet with these bytes is not in the capture",
   [flows.CAUSE.NEEDLESS] = "None: it was acknowledged before",
+  [flows.CAUSE.ASKED] = "The receiver does not hold it after all (MISSING)",
 }
 
 local rows = {}  -- what is shown of a packet, in this order
@@ -3091,6 +3344,14 @@ local function new_record(packet)
     number = packet.number, size = packet.size }
 end
 
+-- Records are read where a key is known, or none is needed.
+local function note_missing(sender, packet)
+  for _, read in ipairs(packet.records) do
+    local fields = read.fields
+    if read.name == "MISSING" and fields.ranges then flows.ask_again(sender, fields.transfer_id, fields.ranges) end
+  end
+end
+
 local function take_connected(packet)
   local record = new_record(packet)
   local connection = connection_of(packet)
@@ -3107,6 +3368,7 @@ local function take_connected(packet)
     note_address(flow, packet, record)
     note_skip(record, packet)
     if record.type == "ACK" then flows.take_ack(other, record, body) end
+    note_missing(other, packet)
   end
   return record
 end
@@ -3266,7 +3528,7 @@ local fields = {
   tree = U.field(PREFIX, "none", "File"),
   name = U.field(PREFIX .. ".name", "string", "Name", { description = "as announced by OPEN or OFFER" }),
   size = U.field(PREFIX .. ".size", "uint64", "Size", { unit = "bytes" }),
-  md5 = U.field(PREFIX .. ".md5", "string", "MD5", { description = "as announced by COMMIT or OFFER; not verified here" }),
+  md5 = U.field(PREFIX .. ".md5", "string", "MD5", { description = "as announced by COMMIT or OFFER, of a folder that of its members' MD5s; not verified here" }),
   complete_in = U.field(PREFIX .. ".complete_in", "framenum", "Complete in",
     { description = "the packet that brought the last bytes; on the others shown from the second pass on" }),
   content = U.field(PREFIX .. ".content", "bytes", "Content"),

@@ -190,7 +190,7 @@ class Flow:
 
     # -- ACKs
 
-    def on_ack(self, position: int, largest: int, arrival: int, now: int) -> None:  # noqa: PLR0915
+    def on_ack(self, position: int, held: int, arrival: int, now: int) -> None:  # noqa: PLR0915
         if self.finished is not None:
             return
         new = self.receiver.log[self.log_position : position]
@@ -229,7 +229,7 @@ class Flow:
             min_rtt=self.min_rtt, largest_acked=newest, largest_sent_at=newest_packet.sent_at if newest_packet else 0,
             app_limited=newest_packet.app_limited if newest_packet else False, next_packet_number=self.next_number,
             delivered=self.delivered, received=position, arrival=arrival,
-            largest_lost_sent_at=max((p.sent_at for p in lost), default=-1),
+            largest_lost_sent_at=max((p.sent_at for p in lost), default=-1), ack_delay=held,
         )  # fmt: skip
         self.control.on_ack(sample)
         self.rtt_rounds += 1
@@ -334,8 +334,8 @@ class Model:
         at = self.backward.send(ACK_SIZE, now)
         if at is None:
             return
-        position, largest, arrival = len(receiver.log), receiver.largest, receiver.arrival + 12_345
-        self.push(at, lambda now: flow.on_ack(position, largest, arrival, now), self.sender)
+        position, held, arrival = len(receiver.log), now - receiver.arrival, receiver.arrival + 12_345
+        self.push(at, lambda now: flow.on_ack(position, held, arrival, now), self.sender)
 
     def run(self, until: int = 1 << 60) -> None:
         heap = self._heap

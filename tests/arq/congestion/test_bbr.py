@@ -179,6 +179,47 @@ def test_two_of_ours_share_fairly_and_keep_the_queue_short(queue: float) -> None
     assert median_queue(model) <= 20 * MS
 
 
+@pytest.mark.parametrize("rtt", [20, 40])
+@pytest.mark.parametrize("loss", [0, 0.01])
+@pytest.mark.parametrize("queue", [1, 4])
+def test_four_of_ours_get_a_quarter_each_and_fill_the_line(rtt: int, loss: float, queue: float) -> None:
+    model = Model(path(50, rtt, loss=loss, queue=queue))
+    flows = [model.add(10**9, start=start * 300 * MS) for start in range(4)]
+    model.run(until=6 * SECOND)
+    start = [flow.acked_file for flow in flows]
+    model.forward.waits.clear()
+    model.run(until=9 * SECOND)
+    gained = [flow.acked_file - before for flow, before in zip(flows, start, strict=True)]
+    assert all(0.2 <= size / sum(gained) <= 0.3 for size in gained), gained
+    assert sum(gained) / 3 >= 0.93 * model.path.limit
+    assert median_queue(model) <= rtt * MS / 2
+
+
+def test_who_is_left_alone_has_the_whole_line_within_a_second() -> None:
+    model = Model(path(100, 40))
+    first = model.add(10**9)
+    others = [model.add(20_000_000, start=start * 200 * MS) for start in range(1, 4)]
+    while not all(flow.finished is not None for flow in others):
+        model.run(until=model.now + 50 * MS)
+    assert first.control.state == "company"
+    model.run(until=model.now + SECOND)
+    before = first.acked_file
+    model.run(until=model.now + SECOND)
+    assert (first.acked_file - before) >= 0.9 * model.path.limit
+
+
+def test_a_line_that_becomes_slower_is_followed_and_filled_as_company_is() -> None:
+    model = Model(path(100, 40, changes=((3 * SECOND, 20 * MBIT),)))
+    flow = model.add(10**9)
+    model.run(until=5 * SECOND)
+    before, dropped = flow.acked_file, model.forward.dropped
+    model.forward.waits.clear()
+    model.run(until=10 * SECOND)
+    assert (flow.acked_file - before) * 8 / 5 >= 0.85 * 20 * MBIT
+    assert model.forward.dropped == dropped
+    assert median_queue(model) <= 20 * MS
+
+
 def test_competition_ends_when_the_other_flow_does() -> None:
     model = Model(path(10, 40, queue=2))
     theirs, ours = model.add(5_000_000, "cubic"), model.add(10**9)

@@ -92,6 +92,41 @@ def test_bytes_that_a_probe_brought_are_passed_over() -> None:
     assert rest(transfer) == [(500, 500, True)]
 
 
+def test_it_goes_back_to_the_first_byte_that_is_asked_for_again() -> None:
+    transfer = sending()
+    transfer.on_acked(0, 1_000)
+    assert transfer.send_again([(300, 400), (700, 800)], number=2)
+    assert rest(transfer) == [(300, 100, True), (700, 100, True)]
+    assert not transfer.is_complete
+    transfer.on_acked(300, 100)
+    transfer.on_acked(700, 100)
+    assert transfer.is_complete
+
+
+def test_what_was_present_and_is_asked_for_again_is_sent_and_after_a_loss_once_more() -> None:
+    transfer = sending(present=((400, 600), (800, 1_000)))
+    transfer.on_acked(0, 400)
+    transfer.on_acked(600, 200)
+    assert transfer.send_again([(500, 600), (900, 950)], number=2)
+    assert rest(transfer) == [(500, 100, True), (900, 50, True)]
+    assert transfer.on_lost(500, 100)
+    assert rest(transfer) == [(500, 300, True), (900, 50, True)]
+
+
+def test_what_is_asked_for_beyond_the_limit_waits_for_credit() -> None:
+    transfer = GoBackTransfer(7, 1_000, 200, ((0, 1_000),))
+    assert transfer.send_again([(100, 150), (500, 600)], number=1)
+    assert rest(transfer) == [(100, 50, False)]
+    transfer.raise_limit(1_000)
+    assert [run[:2] for run in rest(transfer)] == [(500, 100)]
+
+
+def test_nothing_that_is_asked_for_moves_nothing() -> None:
+    transfer = sending()
+    assert not transfer.send_again([(5_000, 6_000)], number=2)
+    assert not transfer.has_work
+
+
 @pytest.mark.parametrize(("offset", "length"), [(0, 501), (500, 1), (-1, 2)])
 def test_bytes_that_were_never_sent_are_neither_acknowledged_nor_lost(offset: int, length: int) -> None:
     transfer = sending(sent=5)

@@ -26,6 +26,7 @@ class AckSample:
     received: the receiver's count of datagrams so far.
     arrival: receiver's clock, unwrapped, when the largest packet of the ACK arrived [us].
     largest_lost_sent_at: when the newest of the lost packets was sent, -1 when none was lost [us].
+    ack_delay: how much of latest_rtt the receiver held the ACK back [us].
     """
 
     now: int
@@ -45,6 +46,7 @@ class AckSample:
     received: int
     arrival: int
     largest_lost_sent_at: int = -1
+    ack_delay: int = 0
 
 
 class CongestionController(Protocol):

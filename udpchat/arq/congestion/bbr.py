@@ -7,38 +7,58 @@ queue, the window follows CUBIC so that both get a share.
 from __future__ import annotations
 
 from udpchat.arq.congestion.base import AckSample
+from udpchat.arq.congestion.company import Company, Signs
 from udpchat.arq.congestion.competition import Competition
 from udpchat.arq.congestion.cycle import Cycle
 from udpchat.arq.congestion.path import Path
 from udpchat.arq.congestion.short import SHORT_RTT, ShortPath
 from udpchat.arq.congestion.startup import FIRST_FLIGHT, Startup
-from udpchat.config import MILLISECOND
+from udpchat.config import MILLISECOND, SECOND
 
 TRAIN_SHARE = 6  # of min_rtt: the span of a rate sample in the first round trips
 MINIMUM_TRAIN = 2 * MILLISECOND
 TRUSTED_SHARE = 4  # of the wanted span: a shorter one tells nothing about the bandwidth later on
 
+CONTESTED_TIME = 5 * SECOND  # after another kind of flow has filled the queue, in which none is taken for our kind
+FADING = 10  # logarithm of the rounds in which the most that a path has shown fades
+MAX_CONTESTED_TIME = 80 * SECOND  # it doubles each time
+
 
 class Bbr:
-    """Start-up, then the cycle; CUBIC beside a flow that fills the queue; a plain window on very short paths."""
+    """Start-up, then the cycle; the same queue for each beside others of our kind; CUBIC beside a flow that fills the
+    queue; a plain window on very short paths."""
 
-    __slots__ = ("_path", "_strategy", "congestion_window", "name", "pacing_rate")
+    __slots__ = (
+        "_contested_time",
+        "_most",
+        "_path",
+        "_share_from",
+        "_strategy",
+        "congestion_window",
+        "name",
+        "pacing_rate",
+    )
 
     def __init__(self, datagram_size: int, now: int) -> None:
         self.name = "bbr"
         self.congestion_window = FIRST_FLIGHT * datagram_size
         self.pacing_rate = 0
         self._path = Path(datagram_size, now)
-        self._strategy: Startup | Cycle | Competition | ShortPath = Startup()
+        self._most = 0  # bytes per second that the path has shown, fading
+        self._contested_time = CONTESTED_TIME
+        self._share_from = now  # not before: another kind of flow was there of late
+        self._strategy: Startup | Cycle | Company | Competition | ShortPath = Startup()
 
     @property
     def state(self) -> str:
-        """ "startup", "probe", "drain", "cruise", "empty", "competition" and "short path"."""
+        """ "startup", "probe", "drain", "cruise", "empty", "company", "competition" and "short path"."""
         match self._strategy:
             case Startup():
                 return "startup"
             case Cycle() as cycle:
                 return cycle.phase.value
+            case Company():
+                return "company"
             case Competition():
                 return "competition"
         return "short path"
@@ -64,22 +84,29 @@ class Bbr:
             round_ended, rate = path.update(sample, span=span, shortest=span // TRUSTED_SHARE, silence=2 * span)
         if 0 < path.min_rtt < SHORT_RTT and not isinstance(strategy, ShortPath):
             self._strategy = strategy = ShortPath(path)
-        match strategy:
-            case Startup():
-                strategy.on_ack(path, rate, round_ended=round_ended)
-                if strategy.is_done:
-                    self._strategy = Cycle(path, sample.now)
-            case Cycle():
-                strategy.on_ack(sample, path, round_ended=round_ended)
-                if strategy.is_contested:
-                    self._strategy = Competition(path, sample.now)
-            case Competition():
-                strategy.on_ack(sample, path, round_ended=round_ended)
-                if strategy.is_over:
-                    self._strategy = Cycle(path, sample.now)
-            case ShortPath():
-                strategy.on_ack(sample, path, round_ended=round_ended)
+        if isinstance(strategy, Startup):
+            strategy.on_ack(path, rate, round_ended=round_ended)
+        else:
+            strategy.on_ack(sample, path, round_ended=round_ended)
+        if round_ended:
+            self._most = max(self._most - (self._most >> FADING), path.bandwidth)
+        self._move_on(sample.now)
         self._apply()
+
+    def _move_on(self, now: int) -> None:
+        """Change the strategy when it has found that another one is called for."""
+        path = self._path
+        match self._strategy:
+            case Competition(is_over=True):
+                self._share_from = now + self._contested_time
+                self._contested_time = min(2 * self._contested_time, MAX_CONTESTED_TIME)
+                self._strategy = Cycle(path, now, self._share_from)
+            case Startup(is_done=True) | Company(is_over=True):
+                self._strategy = Cycle(path, now, self._share_from)
+            case Cycle(is_contested=True) | Company(is_contested=True):
+                self._strategy = Competition(path, now)
+            case Cycle(signs=Signs(rate=rate)) if rate:
+                self._strategy = Company(path, rate, self._most, now)
 
     def on_message_ack(self, sent_at: int, latest_rtt: int, smoothed_rtt: int, now: int) -> None:
         """Note the RTT. Rounds and rates are of files: a line of chat alone fills no round and has no rate."""
@@ -111,6 +138,9 @@ class Bbr:
 
     def on_new_path(self, now: int) -> None:
         """Start again: nothing is known about the new path."""
+        self._share_from = now
+        self._most = 0  # bytes per second that the path has shown, fading
+        self._contested_time = CONTESTED_TIME
         self._path = Path(self._path.datagram_size, now)
         self._strategy = Startup()
         self.congestion_window = FIRST_FLIGHT * self._path.datagram_size

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Final
 
 from udpchat.arq.congestion.base import AckSample
+from udpchat.arq.congestion.company import Signs
 from udpchat.arq.congestion.losses import MILLION
 from udpchat.arq.congestion.path import Path
 from udpchat.config import MAX_DATAGRAM_IPV4, MILLISECOND, SECOND
@@ -67,7 +68,10 @@ class Probe:
 
 
 class Cycle:
-    """Window and rate on a path whose bandwidth is known."""
+    """Window and rate on a path whose bandwidth is known.
+
+    signs: of others. share_from: before this time nobody is taken for one of our kind [us].
+    """
 
     __slots__ = (
         "_is_fresh",
@@ -80,11 +84,13 @@ class Cycle:
         "_started_at",
         "is_contested",
         "phase",
+        "signs",
     )
 
-    def __init__(self, path: Path, now: int) -> None:
+    def __init__(self, path: Path, now: int, share_from: int) -> None:
         self.phase = Phase.CRUISE
         self.is_contested = False  # a queue stands that is not ours
+        self.signs = Signs(share_from)
         self._started_at = now
         self._rounds = CRUISE_ROUNDS - FIRST_CRUISE_ROUNDS  # since the phase began
         self._is_fresh = True  # no probe has been made yet
@@ -133,7 +139,7 @@ class Cycle:
             percent = PROBE_GAINS[self._last_probe.gain]
         elif self.phase is Phase.DRAIN:
             percent = DRAIN_GAIN
-        elif path.last_round.min_rtt > path.base_rtt + path.slack:
+        elif self.signs.is_suspicious or path.last_round.min_rtt > path.base_rtt + path.slack:
             percent = QUEUE_GAIN
         elif self._is_fresh:
             percent = FRESH_GAIN
@@ -162,6 +168,7 @@ class Cycle:
             return
         last, has_queue = path.last_round, path.has_queue
         self._queued_rounds = self._queued_rounds + 1 if has_queue else 0
+        self.signs.on_round(path, now)
         slow = (
             (has_queue or path.losses.is_flooded)
             and not last.app_limited
@@ -185,7 +192,12 @@ class Cycle:
         """Whose queue it is: ours becomes shorter when we send less."""
         self._look_at = now + LOOK_INTERVAL
         queue = path.last_round.min_rtt - path.base_rtt
-        if queue <= max(path.slack, self._queue_before // 2):
+        is_ours = queue <= max(path.slack, self._queue_before // 2)
+        rate = max(self._slow_rounds, default=0 if is_ours else path.bandwidth)
+        self.signs.on_look(rate, self._queue_before, path, now)
+        if self.signs.rate:
+            return
+        if is_ours:
             # What is slow because hosts are late becomes slower still with a smaller window, a queue does not.
             if not path.noise or path.last_round.max_rate * PERCENT >= max(self._slow_rounds, default=0) * STALE:
                 self._believe_slow_rounds(path)

@@ -291,7 +291,7 @@ def decrypted_text(done: Decrypted, target: Path) -> list[str]:
 
 
 def extracted_text(extracted: Extracted) -> list[str]:
-    """One file: where it is and whether it is what was sent."""
+    """One file or folder: where it is and whether it is what was sent."""
     found = extracted.found
     name = visible(found.name) if found.name else f"transfer {found.transfer_id} of {found.connection_id.hex()}"
     where = f" written to {visible(str(extracted.path))}" if extracted.path is not None else " not written"
@@ -300,14 +300,16 @@ def extracted_text(extracted: Extracted) -> list[str]:
         lines = [f"{name}: INCOMPLETE, {found.seen} bytes {size} were captured;{where}"]
         lines += [f"  missing: bytes {runs_text(found.missing)}"] if found.missing else []
         lines += [f"  the receiver had before: bytes {runs_text(found.present)}"] if found.present else []
-        return lines
+        lacks_index = found.is_folder and found.index is None
+        return [*lines, "  a folder whose list of files was not captured whole"] if lacks_index else lines
     said = _digests(found.md5_sent, found.md5_stored)
     if not found.is_genuine:
         told = ", ".join(f"{digest.hex()} {who}" for digest, who in said)
         return [f"{name}: MD5 DIFFERS, {found.md5.hex()} here, {told};{where}"]
     compared = " and ".join(who for _, who in said)
     same = f", {compared}" if compared else ", which nobody announced"
-    return [f"{name}: {size_text(found.seen)}, MD5 {found.md5.hex()}{same};{where}"]
+    kind = "" if found.index is None else f"folder of {len(found.index)}, "
+    return [f"{name}: {kind}{size_text(found.seen)}, MD5 {found.md5.hex()}{same};{where}"]
 
 
 def reading_text(reading: Reading) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,9 +13,19 @@ from udpchat.capture.rotation import DEFAULT_LIMIT
 from udpchat.chat.text import nick_fault
 from udpchat.config import BASE_DATAGRAM, MAX_BURST, MAX_DATAGRAM_IPV4, MAX_NICK, Config
 from udpchat.ui.cli.capturing import CaptureLimitOption, CaptureOption
-from udpchat.ui.cli.options import HostPort, JsonOption, convert, parse_host_port
+from udpchat.ui.cli.options import (
+    HostPort,
+    JsonOption,
+    Pace,
+    convert,
+    option,
+    parse_host_port,
+    parse_priority,
+    parse_rate,
+)
 from udpchat.ui.cli.passwords import PasswordFileOption
 from udpchat.ui.cli.sending import Arq, ArqOption, Congestion, CongestionOption, WindowOption
+from udpchat.wire.numbers import Priority
 
 HostArgument = Annotated[
     HostPort, typer.Argument(parser=convert(parse_host_port), metavar="HOST[:PORT]", show_default=False)
@@ -44,6 +54,8 @@ MaxDatagramOption = Annotated[
 PortableOption = Annotated[
     bool, typer.Option("--portable", help="One datagram a system call, as where the system has no offload.")
 ]
+
+SCRIPT_PATIENCE: Final = 600.0  # seconds that a script's transfers wait for the server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +93,40 @@ class ClientOptions:
             plaintext=self.plaintext,
             portable=self.portable,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferOptions(ClientOptions):
+    """What the user said about a command that sends or fetches files."""
+
+    limit: Annotated[
+        int | None, option("--limit", parse_rate, "RATE", "At most so fast, each, such as 20mbit or 2MB/s; 0: any.")
+    ] = None
+    priority: Annotated[
+        Priority | None, option("--priority", parse_priority, "WORD", "low, normal or high: which transfers go first.")
+    ] = None
+    reconnect: Annotated[
+        float | None,
+        typer.Option(
+            "--reconnect",
+            metavar="SECONDS",
+            min=0,
+            help="How long to try to come back when the connection is lost; 0 is never. For ever on a terminal by "
+            "default, 600 in scripts.",
+            show_default=False,
+        ),
+    ] = None
+
+    @property
+    def pace(self) -> Pace:
+        """How fast, and which go first."""
+        return Pace(self.limit, self.priority)
+
+    def patience(self, has_person: bool) -> float | None:
+        """Seconds to try to come back; None for ever. has_person: somebody sits there and can stop it."""
+        if self.reconnect is not None:
+            return self.reconnect
+        return None if has_person else SCRIPT_PATIENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,12 @@ class Completes(Enum):
     ROOM = auto()
     PLACE = auto()  # a room or a nickname
     PATH = auto()  # on this machine
-    FILE = auto()  # at the server
+    PATHS = auto()  # several, and whom they are for
+    FILE = auto()  # at the server, and what is in its folders
+    ROOM_OR_FILE = auto()
+    OFFER = auto()  # a file that is offered to us, or who does
+    TRANSFER = auto()  # a number
+    PRIORITY = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,11 @@ _TEXT: Final = Argument("TEXT", is_rest=True)
 _ANY_TEXT: Final = Argument("TEXT", is_optional=True, is_rest=True)
 _REASON: Final = Argument("REASON", is_optional=True, is_rest=True)
 _TARGET: Final = Argument("NICK|ADDRESS", Completes.NICK)
+_FILE: Final = Argument("NAME", Completes.FILE, is_rest=True)
+_PATHS: Final = Argument("PATH...", Completes.PATHS, is_rest=True)
+_OFFER: Final = Argument("NAME|NICK", Completes.OFFER, is_optional=True, is_rest=True)
+_NUMBER: Final = Argument("N", Completes.TRANSFER)
+_NUMBERS: Final = Argument("N|all", Completes.TRANSFER)
 _BOTH: Final = Place.CLIENT | Place.SERVER
 
 TABLE: Final[tuple[Verb, ...]] = (
@@ -146,11 +156,13 @@ TABLE: Final[tuple[Verb, ...]] = (
     Verb("more", "what was said before that"),
     Verb(
         "files",
-        "what files the server has",
+        "what files the server has, or a room; with a slash behind it (NAME/) what is in a folder",
+        (Argument("ROOM|NAME/", Completes.ROOM_OR_FILE, is_optional=True, is_rest=True),),
         aliases=(Alias("!ls"), Alias("/file list"), Alias("ls", in_menu=True)),
         elsewhere=("ls", "dir"),
     ),
     Verb("files", "what files there are", elsewhere=("ls", "dir"), place=Place.SERVER),
+    Verb("file", "all about one file: type, size, MD5, state, who has it, until when it stays", (_FILE,)),
     Verb(
         "lls",
         "what files lie here, in the folder for downloads",
@@ -159,18 +171,20 @@ TABLE: Final[tuple[Verb, ...]] = (
     ),
     Verb(
         "put",
-        "upload a file",
-        (Argument("PATH", Completes.PATH, is_rest=True),),
+        'upload files and folders for the room, for #ROOM, or for one person (to:NICK behind them); "..." round names '
+        "with spaces when there are several",
+        (_PATHS,),
         (
             Alias("/file upload", "PATH"),
             Alias("!ft", "PATH", "file to send: "),
             Alias("u", "PATH", "file to upload: ", in_menu=True),
         ),
-        ("upload", "send"),
+        ("upload",),
     ),
+    Verb("send", "offer files and folders to one person", (_NICK, _PATHS), elsewhere=("offer",)),
     Verb(
         "get",
-        'download a file, into the folder DEST; "..." round names with spaces',
+        'download a file, a folder, or FOLDER/PATH, into the folder DEST; "..." round names with spaces',
         (Argument("NAME", Completes.FILE), Argument("DEST", Completes.PATH, is_optional=True)),
         (
             Alias("/file download", "NAME"),
@@ -179,6 +193,25 @@ TABLE: Final[tuple[Verb, ...]] = (
         ),
         ("download", "fetch"),
     ),
+    Verb("accept", "fetch what is offered to you: that file, or all of that person", (_OFFER,), elsewhere=("take",)),
+    Verb("decline", "say that you do not want it", (_OFFER,), elsewhere=("reject", "refuse")),
+    Verb(
+        "open", "look at a file with your system's program for it; it is fetched first", (_FILE,), elsewhere=("view",)
+    ),
+    Verb(
+        "delete",
+        "remove a file of yours from the server; administrators any",
+        (_FILE,),
+        elsewhere=("del", "rm", "remove"),
+    ),
+    Verb("delete", "remove a file", (_FILE,), elsewhere=("del", "rm", "remove"), place=Place.SERVER),
+    Verb("transfers", "your transfers: number, how far, how fast, what they wait for", elsewhere=("jobs", "queue")),
+    Verb("pause", "let a transfer rest", (_NUMBERS,), elsewhere=("hold",)),
+    Verb("resume", "let it go on", (_NUMBERS,), elsewhere=("continue",)),
+    Verb("cancel", "give it up", (_NUMBERS,), elsewhere=("abort",)),
+    Verb("limit", "let it go at most so fast: 20mbit, 2MB/s, 0 for any", (_NUMBERS, Argument("RATE"))),
+    Verb("priority", "low, normal or high", (_NUMBERS, Argument("WORD", Completes.PRIORITY)), elsewhere=("nice",)),
+    Verb("first", "put it before those that wait", (_NUMBER,), elsewhere=("top",)),
     Verb("kick", "end somebody's session", (_NICK, _REASON), for_admins=True, place=_BOTH),
     Verb("ban", "end it and let them in no more", (_TARGET, _REASON), for_admins=True, place=_BOTH),
     Verb("unban", "let them in again", (Argument("NICK|ADDRESS"),), for_admins=True, place=_BOTH),

@@ -12,15 +12,20 @@ from udpchat.protocol.members import fold
 from udpchat.ui.cli.commands import Completes, Dialect, Verb
 from udpchat.ui.cli.history_filters import FILTERS
 from udpchat.ui.cli.render import visible
+from udpchat.wire.numbers import Priority
 
 if sys.platform != "win32":
     import readline
 
-Names: TypeAlias = Callable[[], Iterable[str]]
+Names: TypeAlias = Callable[[str], Iterable[str]]  # what is typed of a name -> names
 
 MAX_OFFERED: Final = 200  # candidates for one word
 MAX_WORDS: Final = 100  # of a line that are looked at
 _DELIMITERS: Final = " \t"
+_KINDS: Final = {
+    Completes.PLACE: (Completes.ROOM, Completes.NICK),
+    Completes.ROOM_OR_FILE: (Completes.ROOM, Completes.FILE),
+}
 
 
 class Completer:
@@ -90,18 +95,34 @@ class Completer:
                 found: Iterable[str] = ()
             case Completes.PATH:
                 found = local_paths(word)
+            case Completes.PATHS:
+                return self._paths(line, start)
             case Completes.COMMAND:
                 found = self._dialect.verbs
-            case Completes.PLACE:
-                found = [*self._ask(Completes.ROOM), *self._ask(Completes.NICK)]
+            case Completes.PRIORITY:
+                found = [priority.name.lower() for priority in Priority]
             case _:
-                found = self._ask(kind)
+                found = [name for each in _KINDS.get(kind, (kind,)) for name in self._ask(each, word)]
         # A name that would be shown otherwise than it is could do anything on the way to the screen.
         fits = (name for name in found if fold(name).startswith(fold(word)) and visible(name) == name)
         return [line[:start] + name for name, _ in zip(fits, range(MAX_OFFERED), strict=False)]
 
-    def _ask(self, kind: Completes) -> Iterable[str]:
-        return self._names[kind]() if kind in self._names else ()
+    def _paths(self, line: str, start: int) -> list[str]:
+        """One path with its spaces; or the last of several, or whom they are for."""
+        if found := self._named(line, start, Completes.PATH):
+            return found
+        last = line.rindex(" ") + 1
+        if last <= start:
+            return []
+        word = line[last:]
+        if word.startswith("to:"):
+            return self._named(line, last + len("to:"), Completes.NICK)
+        if word.startswith("#"):
+            return self._named(line, last + 1, Completes.ROOM)
+        return [line[:last] + (f'"{name}"' if " " in name else name) for name in self._named(word, 0, Completes.PATH)]
+
+    def _ask(self, kind: Completes, word: str) -> Iterable[str]:
+        return self._names[kind](word) if kind in self._names else ()
 
 
 def _last_argument(rest: str, most: int) -> tuple[int, str]:

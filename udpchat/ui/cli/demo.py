@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from udpchat.capture.rotation import DEFAULT_LIMIT
+from udpchat.errors import StorageError
 from udpchat.sim.link import LinkSpec
 from udpchat.ui.cli.capturing import (
     CaptureLimitOption,
@@ -27,8 +28,8 @@ from udpchat.ui.cli.options import JsonOption, RebindOption, SeedOption, convert
 from udpchat.ui.cli.render import visible
 from udpchat.ui.cli.running import run
 from udpchat.ui.cli.sending import ArqOption, CongestionOption, WindowOption, sending_arguments
+from udpchat.ui.cli.sources import check_source
 from udpchat.ui.cli.terminal import Terminal
-from udpchat.ui.cli.transfers import check_local_file
 
 DEFAULT_SIZE: Final = 20_000_000
 DEFAULT_RATE: Final = parse_rate("100mbit")
@@ -94,7 +95,9 @@ def demo(  # noqa: PLR0913 - an option each
 
 async def _demonstrate(plan: Plan, terminal: Terminal) -> ExitCode:
     if plan.file is not None:
-        check_local_file(plan.file)
+        check_source(plan.file)
+        if plan.file.is_dir():
+            raise StorageError(f"{plan.file} is a folder; the demo sends one file")
     check_capture(plan.capture)
     with tempfile.TemporaryDirectory(prefix="udpchat-demo-") as name:
         show = Demo(plan, terminal, Path(name))

@@ -28,10 +28,11 @@ class ExitCode(IntEnum):
     SERVER_KEY = 4  # the server's key is not the one that is trusted
     NICKNAME = 5  # the nickname is in use, is that of an account, or is not allowed
     SERVER_FULL = 6
-    REFUSED = 7  # the server said no: no such file, user or room, no space, a ban
+    REFUSED = 7  # the server said no: no such file, user or room, no space, a ban; or there is no such transfer
     CONNECTION_LOST = 8  # the server went away, or ended the session
     LOCAL_FILE = 9  # a file or folder of this machine: missing, unreadable, full, in use
     ACCOUNT = 10  # a wrong password, an unknown account, an account is required, too many attempts
+    CANCELLED = 11  # the transfer was, here or by another program of this user
     INTERRUPTED = 130  # Ctrl-C or SIGTERM before it was done
 
 
@@ -41,6 +42,7 @@ _REFUSALS: Final = {
     ErrorCode.NICK_REGISTERED: ExitCode.NICKNAME,
     ErrorCode.NAME_TAKEN: ExitCode.NICKNAME,
     ErrorCode.SERVER_FULL: ExitCode.SERVER_FULL,
+    ErrorCode.CANCELLED: ExitCode.CANCELLED,
     **dict.fromkeys((ErrorCode.IDLE_TIMEOUT, ErrorCode.SHUTTING_DOWN, ErrorCode.KICKED), ExitCode.CONNECTION_LOST),
     **dict.fromkeys(
         (

@@ -5,18 +5,42 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from udpchat.errors import ErrorCode, RefusedError
+from udpchat.ui.cli.file_tables import file_details, file_table, member_table
+from udpchat.ui.cli.finding import find_members, find_one, members_of, wanted
 from udpchat.ui.cli.line_session import LineSession
 from udpchat.ui.cli.local_files import list_local, local_table
 from udpchat.ui.cli.parsing import unquoted
+from udpchat.ui.cli.render import visible
 from udpchat.ui.cli.sending import show_stats
-from udpchat.ui.cli.tables import file_table
-from udpchat.ui.cli.transfers import download, upload
+from udpchat.ui.cli.sources import Sending, check_sources, local_path, parse_paths, parse_sending
+from udpchat.ui.cli.transfers import make_folder
 
 
-async def files(session: LineSession) -> None:
-    """The server's files."""
-    found = await session.client.files()
+async def files(session: LineSession, place: str = "") -> None:
+    """The server's files, those of a room, or what is in a folder."""
+    typed = unquoted(place)
+    if typed.endswith("/"):
+        name, _, below = typed.strip("/").partition("/")
+        entry = await find_one(session.client, name)
+        members = find_members(entry, await members_of(session.client, entry), below)
+        session.answer(member_table(members), "members", file=entry, members=members)
+        return
+    found = await session.client.files(typed.removeprefix("#"))
     session.answer(file_table(found), "files", files=found)
+
+
+async def file(session: LineSession, name: str) -> None:
+    """All about one file."""
+    entry = await find_one(session.client, unquoted(name))
+    try:
+        marks = await session.client.marks(entry.file_id)
+    except RefusedError as error:
+        if error.code != ErrorCode.NOT_ALLOWED:
+            raise
+        marks = ()  # who has it is its owner's business
+    lines = file_details(entry, marks, session.files.where(entry))
+    session.answer(lines, "file_details", file=entry, marks=marks)
 
 
 async def lls(session: LineSession) -> None:
@@ -25,17 +49,34 @@ async def lls(session: LineSession) -> None:
     session.answer(local_table(found, is_all=is_all), "local_files", files=found, is_all=is_all)
 
 
-async def put(session: LineSession, path: str) -> None:
-    """Upload a file."""
-    session.under_way.begin(
-        upload(session.client, session.terminal, _existing(path), room=session.room, tells_loss=True)
-    )
+async def put(session: LineSession, text: str) -> None:
+    """Upload files and folders."""
+    sending = parse_sending(text)
+    _begin(session, Sending(sending.paths, sending.room or session.room, sending.to))
+
+
+async def send(session: LineSession, nick: str, text: str) -> None:
+    """Offer files and folders to one person."""
+    _begin(session, Sending(parse_paths(text), session.room, nick.removeprefix("@")))
 
 
 async def get(session: LineSession, name: str, folder: str = "") -> None:
-    """Download a file."""
+    """Download a file, a folder, or one file of a folder. What has the whole text as its name is meant: "a (2).bin"."""
+    whole = f"{name} {folder}"
+    if folder and any(each.file_name == whole for each in await session.client.files()):
+        name, folder = whole, ""
     place = local_path(folder) if folder else None
-    session.under_way.begin(download(session.client, session.terminal, name, place, tells_loss=True))
+    if place is not None:
+        make_folder(place)
+    found = await wanted(session.client, name)
+    session.under_way.begin(session.files.carrier.download(found, place))
+
+
+async def delete(session: LineSession, name: str) -> None:
+    """Remove a file of the server."""
+    entry = await find_one(session.client, unquoted(name), is_unique=True)
+    await session.client.delete_file(entry.file_id)
+    session.done(f"deleted {visible(entry.file_name)}", "delete", entry.file_name)
 
 
 async def stats(session: LineSession) -> None:
@@ -46,19 +87,7 @@ async def stats(session: LineSession) -> None:
     session.terminal.emit(line)
 
 
-def local_path(text: str) -> Path:
-    """A path as it was typed, with ~ for one's home."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # "~nobody"
-        return Path(text)
-
-
-def _existing(text: str) -> Path:
-    """A path as it was typed when there is such a file; else without the quotes of a file dropped on the terminal."""
-    typed = Path(text)
-    try:
-        is_there = typed.exists()
-    except (OSError, ValueError):
-        is_there = False
-    return typed if is_there else local_path(unquoted(text))
+def _begin(session: LineSession, sending: Sending) -> None:
+    check_sources(sending.paths)
+    for path in sending.paths:
+        session.under_way.begin(session.files.carrier.upload(path, room=sending.room, to=sending.to))

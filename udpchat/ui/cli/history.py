@@ -18,11 +18,11 @@ from udpchat.ui.cli.history_filters import LINES, MAX_LINES, FilterError, checke
 from udpchat.ui.cli.history_pages import all_messages, newest_messages
 from udpchat.ui.cli.history_verbs import nothing_text
 from udpchat.ui.cli.objects import event_line
-from udpchat.ui.cli.oneshot import joined
 from udpchat.ui.cli.running import run
 from udpchat.ui.cli.sentences import MessageEvent
 from udpchat.ui.cli.tables import HistoryPages
 from udpchat.ui.cli.terminal import Terminal
+from udpchat.ui.cli.visiting import joined
 
 _TIMES = "as 2026-11-20, 2026-11-20T18:30, 18:30, 10m, 2h or 3d"
 

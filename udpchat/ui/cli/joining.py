@@ -111,12 +111,13 @@ async def join(
     folder: Path | None = None,
     stay: Stay | None = None,
     fetches: bool = True,
+    reconnect: float | None = 0.0,
 ) -> Client:
     """Join a server as the options say. The errors of `connect`; one that the network has is a HandshakeError.
 
     fetches: the server may have to send files, and is told how when the user said so. nick: instead of the one in the
-    options. folder: for downloads. stay: None for a command that does one thing. When nobody chose a nickname and
-    nobody can be asked, one that is taken gets a number.
+    options. folder: for downloads. stay: None for a command that does one thing; reconnect: how long that tries to come
+    back [s], None for ever. When nobody chose a nickname and nobody can be asked, one that is taken gets a number.
     """
     chosen = nick or options.name
     notice = stay.notice if stay is not None else KeyNotice(server, options, terminal)
@@ -124,7 +125,7 @@ async def join(
     for number in range(1, MAX_NUMBER):
         name = chosen or _numbered(default_nick(), number)
         try:
-            client = await _connect(server, options, ask, name, folder, stay)
+            client = await _connect(server, options, ask, name, folder, stay, reconnect)
         except RefusedError as error:
             if error.code in NEEDS_PASSWORD and chosen and ask is None:
                 raise CommandError(refusal_code(error.code), f"{error.text}; {NO_SOURCE}") from error
@@ -137,7 +138,13 @@ async def join(
 
 
 async def _connect(
-    server: HostPort, options: ClientOptions, ask: AskPassword | None, nick: str, folder: Path | None, stay: Stay | None
+    server: HostPort,
+    options: ClientOptions,
+    ask: AskPassword | None,
+    nick: str,
+    folder: Path | None,
+    stay: Stay | None,
+    reconnect: float | None,
 ) -> Client:
     chat = stay.options if stay is not None else None
     try:
@@ -157,7 +164,7 @@ async def _connect(
             on_queue=stay.on_queue if stay is not None else None,
             password=ask,
             register=chat is not None and chat.register,
-            reconnect=stay.patience if stay is not None else 0.0,
+            reconnect=stay.patience if stay is not None else reconnect,
             journal=chat.log if chat is not None else None,
         )
     except OSError as error:

@@ -7,17 +7,21 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from udpchat.chat.events import Disconnected, PrivateSaid, ReceiptCame, Reconnecting
+from udpchat.chat.events import Disconnected, FileSaid, PrivateSaid, ReceiptCame, Reconnecting
 from udpchat.errors import ConnectionLostError, ErrorCode, UdpchatError
+from udpchat.files.events import Downloaded, FileMarked, Phase, Uploaded
 from udpchat.net.session import ClientEvent
-from udpchat.ui.cli import account_verbs, chat_verbs, file_verbs, history_verbs
+from udpchat.protocol.members import fold
+from udpchat.ui.cli import account_verbs, chat_verbs, file_verbs, history_verbs, offer_verbs, transfer_verbs
 from udpchat.ui.cli.commands import CLIENT_VERBS
 from udpchat.ui.cli.completion import Completer
 from udpchat.ui.cli.exits import CommandError, ExitCode
+from udpchat.ui.cli.file_tables import adopted_text
 from udpchat.ui.cli.known_names import KnownNames
 from udpchat.ui.cli.line_session import LineSession
 from udpchat.ui.cli.objects import event_line
 from udpchat.ui.cli.parsing import Command, Mistake, Question, Text, help_lines, parse_line
+from udpchat.wire.numbers import FileState
 
 Handler = Callable[..., Awaitable[None]]
 
@@ -42,12 +46,17 @@ HANDLERS: Final[dict[str, Handler]] = {
             *(chat_verbs.topic, chat_verbs.kick, chat_verbs.ban, chat_verbs.unban, chat_verbs.bans),
             *(chat_verbs.announce, account_verbs.register, account_verbs.login, account_verbs.password),
             *(history_verbs.history, history_verbs.search, history_verbs.more),
-            *(file_verbs.files, file_verbs.lls, file_verbs.put, file_verbs.get, file_verbs.stats),
+            *(file_verbs.files, file_verbs.file, file_verbs.lls, file_verbs.put, file_verbs.send, file_verbs.get),
+            *(file_verbs.delete, file_verbs.stats, offer_verbs.accept, offer_verbs.decline),
+            *(transfer_verbs.transfers, transfer_verbs.pause, transfer_verbs.resume, transfer_verbs.cancel),
+            *(transfer_verbs.limit, transfer_verbs.priority, transfer_verbs.first),
         )
     },
+    "open": offer_verbs.open_file,
 }
 assert set(HANDLERS) | {"quit"} == set(CLIENT_VERBS)
 
+LEAVE: Final = Command("quit")
 ACCOUNT_WORDS: Final = {"login", "register", "password"}  # what follows them might be a password
 
 
@@ -111,24 +120,39 @@ class LineClient:
             case PrivateSaid():
                 terminal.event(event)
                 self._session.on_private(event)
+            case FileSaid() if self._is_offer(event) and not terminal.as_json:
+                terminal.show(terminal.narrator.offer(event))
+            case FileMarked(state=FileState.DELIVERED):  # what people want to know is that it is whole
+                terminal.emit(event_line(event))
+            case Uploaded() | Downloaded():
+                self._session.files.keep(event)
+                terminal.event(event)
             case _:
                 terminal.event(event)
+
+    def _is_offer(self, event: FileSaid) -> bool:
+        me = fold(self._session.client.nick)
+        return fold(event.recipient) == me != fold(event.sender)
 
     # -- what is typed -------------------------------------------------------------------------------------------------
 
     async def _read_lines(self) -> None:
         session = self._session
         terminal = session.terminal
+        await self._adopt()
         await self._look_round()
         while (line := await terminal.next_line(prompt := session.prompt(self._mark))) is not None:
             if terminal.is_interactive:  # whoever types has seen what was shown
                 session.read()
-            match parse_line(line, session.dialect):
+            typed = parse_line(line, session.dialect)
+            if typed != LEAVE:  # who goes on after the warning is warned anew
+                self._has_been_warned = False
+            match typed:
                 case Text(text):
                     if session.client.is_connected:  # else it comes back much later, and stays to be seen
                         terminal.take_back(prompt, line)
                     await session.say(text)
-                case Command("quit"):
+                case Command(LEAVE.name):
                     if self._may_leave():
                         await self._last_lines()
                         return
@@ -138,8 +162,23 @@ class LineClient:
                     await self._ask(name, question)
                 case Mistake(text):
                     session.fail("input", _without_secrets(line), text)
-        # A script's last lines and transfers are done before it leaves.
-        await session.under_way.all_done()
+        # A script's last lines and transfers are done before it leaves; what was paused is written down.
+        await session.under_way.all_done(self._is_resting)
+
+    def _is_resting(self) -> bool:
+        """All transfers that are waited for were paused."""
+        return all(each.phase is Phase.PAUSED for each in self._session.client.transfers() if each.request_id)
+
+    async def _adopt(self) -> None:
+        """What earlier runs did not finish goes on; how it ends is an event."""
+        session = self._session
+        try:
+            adopted = await session.client.adopt_transfers()
+        except UdpchatError as error:
+            session.tell_error("transfers", "", error)
+            return
+        if adopted:
+            session.answer([adopted_text(each) for each in adopted], "adopted", transfers=adopted)
 
     async def _look_round(self) -> None:
         """Before a person types: who is here, for names that look alike; and what the Tab key offers."""
@@ -166,15 +205,17 @@ class LineClient:
             self._session.under_way.note(self._session.tell_error(command.name, argument, error))
 
     def _may_leave(self) -> bool:
-        """Whether /quit is meant: a person with something under way is asked once."""
+        """Whether /quit is meant: a person with something under way is asked; the next /quit is meant."""
         under_way, terminal = self._session.under_way, self._session.terminal
         waiting = 0 if self._session.client.is_connected else under_way.lines
         if self._has_been_warned or not terminal.is_interactive or not (under_way.transfers or waiting):
             return True
         self._has_been_warned = True
-        what = [f"{_counted(under_way.transfers, 'transfer')} under way"] if under_way.transfers else []
-        what += [f"{_counted(waiting, 'line')} not sent yet"] if waiting else []
-        terminal.show(f"{' and '.join(what)}; /quit once more gives that up")
+        if under_way.transfers:
+            count = _counted(under_way.transfers, "transfer")
+            terminal.show(f"{count} under way; /quit once more leaves: they go on when you come back")
+        if waiting:
+            terminal.show(f"{_counted(waiting, 'line')} not sent yet; /quit once more gives that up")
         return False
 
     async def _last_lines(self) -> None:

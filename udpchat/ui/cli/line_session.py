@@ -15,6 +15,7 @@ from udpchat.protocol.members import fold
 from udpchat.ui.cli.commands import Dialect
 from udpchat.ui.cli.exits import CommandError, ExitCode
 from udpchat.ui.cli.objects import as_line
+from udpchat.ui.cli.own_files import OwnFiles
 from udpchat.ui.cli.own_lines import Mark, OwnLine, OwnLines, news_text
 from udpchat.ui.cli.passwords import Passwords
 from udpchat.ui.cli.render import visible
@@ -43,6 +44,7 @@ class LineSession:
         self.partner = ""
         self.page: Page | None = None
         self.own = OwnLines()
+        self.files = OwnFiles(client, terminal)
         self.under_way = UnderWay(keeps_result=not terminal.is_interactive)
         self._unread: dict[str, tuple[str, int]] = {}  # by folded nickname: nickname, newest sequence
 

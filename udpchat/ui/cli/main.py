@@ -12,11 +12,12 @@ from udpchat.ui.cli.client import client
 from udpchat.ui.cli.demo import demo
 from udpchat.ui.cli.history import history
 from udpchat.ui.cli.lab import lab
-from udpchat.ui.cli.oneshot import get, ls, put, say
+from udpchat.ui.cli.oneshot import get, ls, put, rm, say
 from udpchat.ui.cli.relay import relay
 from udpchat.ui.cli.running import report
 from udpchat.ui.cli.server import server
 from udpchat.ui.cli.simulate import simulate
+from udpchat.ui.cli.transfers_command import transfers
 from udpchat.ui.cli.trust import trust
 from udpchat.ui.cli.user import user
 from udpchat.ui.cli.wireshark import wireshark
@@ -57,8 +58,9 @@ def _udpchat(
     """Chat and files for a local network over one UDP port."""
 
 
-for command in (server, client, put, get, ls, say, history, relay, demo, simulate, lab):
+for command in (server, client, put, get, ls, rm, say, history, relay, demo, simulate, lab):
     app.command()(command)
+app.add_typer(transfers, name="transfers")
 app.add_typer(user, name="user")
 app.add_typer(trust, name="trust")
 app.add_typer(capture, name="capture")

@@ -9,8 +9,9 @@ from typing import Final
 
 from udpchat.chat.events import FileSaid, LineSaid, NoticeGiven, PrivateSaid, UserChanged, UserInfo
 from udpchat.protocol.members import fold
+from udpchat.ui.cli.file_sentences import offer_text
 from udpchat.ui.cli.render import clock_time
-from udpchat.ui.cli.sentences import Event, MessageEvent, describe, said_text
+from udpchat.ui.cli.sentences import Event, MessageEvent, describe, named, said_text
 from udpchat.wire.numbers import Change, UserFlag
 
 MAX_LOOKALIKES: Final = 4_096  # remembered at once
@@ -41,14 +42,19 @@ class Narrator:
             case UserChanged():
                 self._learn_change(event)
                 return self._coloured(QUIET, describe(event))
-            case PrivateSaid():
+            case PrivateSaid() | FileSaid() if event.recipient:
                 return self._coloured(PRIVATE, self.message(event))
-            case LineSaid() | FileSaid():
+            case LineSaid() | PrivateSaid() | FileSaid():
                 return self.message(event)
             case NoticeGiven():
                 return self._coloured(NOTICE, describe(event))
             case _:
                 return describe(event)
+
+    def offer(self, event: FileSaid) -> str:
+        """A file that somebody offers to us, with its time."""
+        sender = named(event.sender, self._lookalikes.get(fold(event.sender), ""))
+        return self._coloured(PRIVATE, f"{clock_time(event.sent_at)} {offer_text(sender, event.file)}")
 
     def message(self, event: MessageEvent) -> str:
         """A message with its time; without colours."""

@@ -27,13 +27,18 @@ from udpchat.errors import ErrorCode
 from udpchat.files.events import (
     Downloaded,
     FileDelivered,
+    FileMarked,
+    FileRemoved,
     FileShared,
     Progress,
     TransferFailed,
+    TransferResting,
     UploadBegan,
     Uploaded,
 )
-from udpchat.files.ports import FileEntry
+from udpchat.files.local_ports import Transfer
+from udpchat.files.members import MemberInfo
+from udpchat.files.ports import FileEntry, Media
 from udpchat.store.trust import Pin
 
 NAMES: Final[dict[type, str]] = {
@@ -53,11 +58,16 @@ NAMES: Final[dict[type, str]] = {
     UploadBegan: "upload_began",
     FileShared: "file_shared",
     FileDelivered: "file_delivered",
+    FileRemoved: "file_removed",
+    FileMarked: "file_marked",
     TransferFailed: "transfer_failed",
+    TransferResting: "transfer_resting",
     Progress: "progress",
     Uploaded: "uploaded",
     Downloaded: "downloaded",
     FileEntry: "file",
+    MemberInfo: "member",
+    Transfer: "unfinished",
     Pin: "pin",
     Person: "account_entry",
 }
@@ -86,6 +96,8 @@ def _fields(value: object) -> dict[str, object]:
         content = getattr(value, field.name)
         if isinstance(content, (FileEntry, Attachment)):
             found.update(_fields(content))
+        elif isinstance(content, Media):
+            found.update(media=content.name, width=content.width, height=content.height)
         else:
             found[field.name] = content
     return found

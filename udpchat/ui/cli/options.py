@@ -16,6 +16,7 @@ import typer
 
 from udpchat.config import DEFAULT_PORT
 from udpchat.sim.link import LinkSpec
+from udpchat.wire.numbers import Priority
 
 T = TypeVar("T")
 
@@ -59,6 +60,16 @@ class Span(NamedTuple):
     length: int
 
 
+class Pace(NamedTuple):
+    """How fast a transfer may be [bytes a second, 0: any], and whether it goes before others; None: as it was."""
+
+    rate: int | None = None
+    priority: Priority | None = None
+
+
+ANY_PACE: Final = Pace()
+
+
 def parse_rate(text: str) -> int:
     """Bytes per second from "50mbit", "1gbit", "20mbps" (bits) or "5MB/s" (bytes); 0 is unlimited, with any unit."""
     number, unit = _split(text, "a rate", "50mbit or 5MB/s")
@@ -73,6 +84,14 @@ def parse_rate(text: str) -> int:
     if number and not rate:
         raise typer.BadParameter(f"{text!r} is less than a byte per second; write for example 800kbit")
     return rate
+
+
+def parse_priority(text: str) -> Priority:
+    """A priority from its word."""
+    found = next((each for each in Priority if each.name == text.upper()), None)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not a priority; write low, normal or high")
+    return found
 
 
 def parse_duration(text: str) -> int:

@@ -114,7 +114,7 @@ def _by_name(line: str, dialect: Dialect) -> Command | Mistake:
     least = sum(not argument.is_optional for argument in verb.arguments)
     arguments = _split_rest(rest, most) if takes_rest else _words(rest)
     if not least <= len(arguments) <= most:
-        return Mistake(f"write {verb.usage}: {verb.help}")
+        return Mistake(f"write {verb.usage}: {verb.help}{_longer(verb.name, dialect)}")
     return Command(verb.name, arguments)
 
 
@@ -140,11 +140,14 @@ def _slip(line: str, dialect: Dialect) -> Mistake | None:
 def _unknown(line: str, dialect: Dialect) -> Mistake:
     name = line.split(maxsplit=1)[0].lower()
     verb = _nearest(name.removeprefix("/"), dialect)
-    if name == "/file":
-        hint = "write " + ", ".join(alias.shown for typed, (alias, _) in dialect.aliases.items() if "/file" in typed)
-    else:
-        hint = f"did you mean {verb.usage}?" if verb is not None else "/help lists the commands"
+    hint = f"did you mean {verb.usage}?" if verb is not None else "/help lists the commands"
     return Mistake(f"there is no command {name}; {hint} (write /{line.split(maxsplit=1)[0]} to say it)")
+
+
+def _longer(name: str, dialect: Dialect) -> str:
+    """The commands of older systems that begin with the same word."""
+    found = [alias.shown for typed, (alias, _) in dialect.aliases.items() if typed.startswith(f"/{name} ")]
+    return f"; or {', '.join(found)}" if found else ""
 
 
 def _nearest(name: str, dialect: Dialect) -> Verb | None:

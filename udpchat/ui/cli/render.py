@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
 from udpchat.config import SECOND
-from udpchat.files.events import Progress
 
 # Controls, invisible and direction-changing characters, halves of pairs, separators of lines: they could move the
 # cursor, colour the screen, or show a name backwards.
@@ -17,7 +15,6 @@ _SHOWN_AS_NUMBER: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _JOINERS: Final = "\u200c\u200d"  # Persian words and composed emoji need them; they change no direction
 _ON_TOP: Final = frozenset({"Mn", "Me"})  # drawn over the character before them
 _MAX_MARKS: Final = 8  # on one character; no script has more
-_SPEED_WINDOW: Final = 3 * SECOND  # over which a speed is measured
 
 
 def visible(text: str) -> str:
@@ -80,32 +77,14 @@ def speed_text(size: int, duration: int) -> str:
     return f"{size_text(round(size * SECOND / max(duration, 1)))}/s"
 
 
+def share_text(done: int, size: int) -> str:
+    """How much of it is done, as "43%"; 100% only when all is."""
+    return f"{min(100 * done // size, 100) if size else 100}%"
+
+
 def user_count_text(count: int) -> str:
     """How many are here."""
     return "1 user is here" if count == 1 else f"{count} users are here"
-
-
-class Meter:
-    """The speed of one transfer over its last seconds, and the line that shows it."""
-
-    __slots__ = ("_samples",)
-
-    def __init__(self) -> None:
-        self._samples: deque[tuple[int, int]] = deque()  # (now, bytes done)
-
-    def line(self, progress: Progress, now: int) -> str:
-        """How far, how fast, how long still."""
-        self._samples.append((now, progress.done))
-        while self._samples[-1][0] - self._samples[0][0] > _SPEED_WINDOW:
-            self._samples.popleft()
-        since, before = self._samples[0]
-        gained, elapsed = progress.done - before, now - since
-        percent = 100 * progress.done // progress.size if progress.size else 100
-        text = f"{visible(progress.file_name)} {percent:3d}% of {size_text(progress.size)}"
-        if gained <= 0 or elapsed <= 0:
-            return text
-        left = (progress.size - progress.done) * elapsed // gained
-        return f"{text}, {speed_text(gained, elapsed)}, {duration_text(left)} left"
 
 
 def _visible_characters(text: str) -> Iterator[str]:

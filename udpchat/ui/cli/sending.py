@@ -10,11 +10,12 @@ from typing import Annotated, Final
 import typer
 
 from udpchat.config import MAX_WINDOW_PACKETS, SECOND
-from udpchat.files.events import Progress
+from udpchat.files.events import Phase, Progress
 from udpchat.net.client import Client
 from udpchat.protocol.stats import PathStats
 from udpchat.ui.cli.objects import as_line
-from udpchat.ui.cli.render import size_text, speed_text, visible
+from udpchat.ui.cli.progress import progress_line
+from udpchat.ui.cli.render import size_text, speed_text
 
 WATCHED: Final = SECOND // 2  # time over which the speed of transfers is taken
 
@@ -65,21 +66,30 @@ def sending_arguments(arq: Arq | None, window: int | None, congestion: Congestio
     return tuple(text for name, value in given.items() if value is not None for text in (name, str(value)))
 
 
+async def transfer_rates(client: Client) -> dict[int, int]:
+    """How fast each transfer is now [bytes a second], by its number; taken over a short while."""
+    before = {each.transfer.number: each.done for each in client.transfers() if each.phase is Phase.RUNNING}
+    if not before:
+        return {}
+    await asyncio.sleep(WATCHED / SECOND)
+    gained = {
+        each.transfer.number: each.done - before.get(each.transfer.number, each.done) for each in client.transfers()
+    }
+    return {number: max(done, 0) * SECOND // WATCHED for number, done in gained.items()}
+
+
 async def show_stats(client: Client) -> tuple[list[str], str]:
     """What `/stats` shows, as lines for people and as a JSON object."""
-    before = {each.request_id: each.done for each in client.transfers()}
-    if before:
-        await asyncio.sleep(WATCHED / SECOND)
+    rates = await transfer_rates(client)
     transfers = client.transfers()
-    rates = {each.request_id: each.done - before.get(each.request_id, 0) for each in transfers}
     stats = client.stats()
-    lines = [*stats_lines(stats), *(_transfer_line(each, rates[each.request_id]) for each in transfers)]
+    lines = [*stats_lines(stats), *(_transfer_line(each, rates.get(each.transfer.number, 0)) for each in transfers)]
     running = [
         {
             "file_name": each.file_name,
             "done": each.done,
             "size": each.size,
-            "goodput": _per_second(rates[each.request_id]),
+            "goodput": rates.get(each.transfer.number, 0),
         }
         for each in transfers
     ]
@@ -99,13 +109,8 @@ def stats_lines(stats: PathStats) -> list[str]:
     ]
 
 
-def _transfer_line(progress: Progress, gained: int) -> str:
-    share = progress.done / progress.size if progress.size else 1.0
-    return f"{visible(progress.file_name)}  {share:.0%} of {size_text(progress.size)}, {speed_text(gained, WATCHED)}"
-
-
-def _per_second(gained: int) -> int:
-    return gained * SECOND // WATCHED
+def _transfer_line(progress: Progress, rate: int) -> str:
+    return progress_line(progress, speed_text(rate, SECOND))
 
 
 def _ms(time: int) -> str:

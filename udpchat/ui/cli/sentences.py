@@ -22,23 +22,16 @@ from udpchat.chat.events import (
 )
 from udpchat.config import LOBBY
 from udpchat.errors import ErrorCode
-from udpchat.files.events import (
-    Downloaded,
-    FileDelivered,
-    FileShared,
-    TransferFailed,
-    UploadBegan,
-    Uploaded,
-)
 from udpchat.protocol.members import fold
-from udpchat.ui.cli.render import clock_time, duration_text, size_text, speed_text, user_count_text, visible
+from udpchat.ui.cli.file_sentences import FileEvent, file_happening, sent_text
+from udpchat.ui.cli.render import clock_time, duration_text, user_count_text, visible
 from udpchat.wire.numbers import AdminAction, Change, ReceiptState, UserFlag
 
 MessageEvent = LineSaid | PrivateSaid | FileSaid
-FileEvent = UploadBegan | FileShared | FileDelivered | TransferFailed | Uploaded | Downloaded
 PeopleEvent = UserChanged | AccountHappened | Administered
 LinkEvent = Disconnected | WaitingInQueue | Reconnecting | Returned | SlowedDown | ReceiptCame
-Event = MessageEvent | NoticeGiven | PeopleEvent | LinkEvent | FileEvent
+Happening = PeopleEvent | LinkEvent | FileEvent
+Event = MessageEvent | NoticeGiven | Happening
 
 _CHANGES: Final[dict[Change | int, str]] = {
     Change.JOINED: "joined",
@@ -79,9 +72,10 @@ def said_text(event: MessageEvent, looks_like: str = "") -> str:
             return f"@private {sender} -> {visible(recipient)}" + (f": {visible(text)}" if text else "")
         case LineSaid(room=room, text=text):
             return f"{_room_mark(room)}{sender}: {visible(text)}"
+        case FileSaid(recipient=recipient, file=file) if recipient:
+            return f"@private {sender} -> {visible(recipient)} sent {sent_text(file)}"
         case FileSaid(room=room, file=file):
-            what = f"{visible(file.file_name)} ({size_text(file.size)}, MD5 {file.md5.hex()})"
-            return f"{_room_mark(room)}{sender} sent the file {what}"
+            return f"{_room_mark(room)}{sender} sent {sent_text(file)}"
 
 
 def named(nick: str, looks_like: str = "") -> str:
@@ -89,18 +83,11 @@ def named(nick: str, looks_like: str = "") -> str:
     return f"{visible(nick)} (looks like {visible(looks_like)})" if looks_like else visible(nick)
 
 
-def failure_text(failed: TransferFailed) -> str:
-    """A transfer that ended without a whole file."""
-    by = f" of {visible(failed.nick)}" if failed.nick else ""
-    name = f" {visible(failed.file_name)}" if failed.file_name else ""
-    return f"transfer{by}{name} failed: {visible(failed.text)}"
-
-
 def _room_mark(room: str) -> str:
     return "" if fold(room) == LOBBY else f"#{visible(room)} "
 
 
-def _happening(event: Event) -> str:
+def _happening(event: Happening) -> str:
     match event:
         case UserChanged():
             return _change(event)
@@ -109,10 +96,10 @@ def _happening(event: Event) -> str:
         case Administered(by, action, target, text):
             who = visible(by) if by else "the administrator"
             return f"{who} {_ACTIONS[action]} {visible(target)}".rstrip() + (f": {visible(text)}" if text else "")
-        case UploadBegan() | FileShared() | FileDelivered() | TransferFailed() | Uploaded() | Downloaded():
-            return _file_happening(event)
-        case _:
+        case Disconnected() | WaitingInQueue() | Reconnecting() | Returned() | SlowedDown() | ReceiptCame():
             return _link_happening(event)
+        case _:
+            return file_happening(event)
 
 
 def _change(event: UserChanged) -> str:
@@ -136,7 +123,7 @@ def _change(event: UserChanged) -> str:
             return f"{nick} {_CHANGES.get(change, 'changed')}{where}{because}, {user_count_text(event.user_count)}"
 
 
-def _link_happening(event: Event) -> str:
+def _link_happening(event: LinkEvent) -> str:
     match event:
         case Disconnected(code, reason, remote):
             return "left" if code == ErrorCode.NO_ERROR and not remote else f"disconnected: {visible(reason)}"
@@ -156,36 +143,3 @@ def _link_happening(event: Event) -> str:
             how = "read" if state is ReceiptState.READ else "delivered"
             where = f"all in #{visible(room)}" if room else visible(nick)
             return f"{how} to {where}" if how == "delivered" else f"{visible(nick)} has read it"
-        case _:
-            return type(event).__name__
-
-
-def _file_happening(event: FileEvent) -> str:
-    match event:
-        case UploadBegan(nick, file_name, size):
-            return f"{visible(nick)} is uploading {visible(file_name)} ({size_text(size)})"
-        case FileShared(nick, entry, md5_sent):
-            digests = _digests("sent", md5_sent, "stored", entry.md5)
-            return f"{visible(nick)} uploaded {visible(entry.file_name)} ({size_text(entry.size)}), {digests}"
-        case FileDelivered(nick, entry, md5_received):
-            digests = _digests("stored", entry.md5, "received", md5_received)
-            return f"{visible(nick)} downloaded {visible(entry.file_name)} ({size_text(entry.size)}), {digests}"
-        case TransferFailed():
-            return failure_text(event)
-        case Uploaded():
-            digests = _digests("here", event.md5_sent, "at the server", event.md5_stored)
-            return f"uploaded {visible(event.file_name)} {_effort(event)}, {digests}"
-        case Downloaded():
-            digests = _digests("at the server", event.md5_offered, "here", event.md5_stored)
-            return f"downloaded {visible(event.file_name)} to {visible(event.path)} {_effort(event)}, {digests}"
-
-
-def _effort(done: Uploaded | Downloaded) -> str:
-    spent = done.finished - done.started
-    return f"({size_text(done.size)} in {duration_text(spent)}, {speed_text(done.size, spent)})"
-
-
-def _digests(one: str, first: bytes, other: str, second: bytes) -> str:
-    if first == second:
-        return f"MD5 {first.hex()} {one} and {other}"
-    return f"MD5 DIFFERS: {first.hex()} {one}, {second.hex()} {other}"

@@ -7,6 +7,7 @@ import errno
 from pathlib import Path
 
 from udpchat.chat.events import FileSaid
+from udpchat.files.events import FileMarked
 from udpchat.net.server import Server, serve
 from udpchat.ui.cli.capturing import capture_target
 from udpchat.ui.cli.exits import CommandError, ExitCode
@@ -17,6 +18,7 @@ from udpchat.ui.cli.running import run
 from udpchat.ui.cli.server_options import ServerOptions, make_data_folder
 from udpchat.ui.cli.server_terminal import take_commands
 from udpchat.ui.cli.terminal import Terminal
+from udpchat.wire.numbers import FileState
 
 
 @grouped(ServerOptions)
@@ -111,7 +113,8 @@ def _announce_start(running: Server, options: ServerOptions, folder: Path, termi
 
 async def _show_events(running: Server, terminal: Terminal) -> None:
     async for event in running.events():
-        if isinstance(event, FileSaid):  # people were told by FileShared, with the MD5 of both ends
+        # People were told by FileShared and FileDelivered, with the MD5 of both ends.
+        if isinstance(event, FileSaid) or (isinstance(event, FileMarked) and event.state <= FileState.VERIFIED):
             terminal.emit(event_line(event))
         else:
             terminal.event(event)

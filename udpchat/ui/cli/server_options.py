@@ -14,7 +14,7 @@ from udpchat.config import DEFAULT_PORT, MAX_DATAGRAM_IPV4, SECOND, Config
 from udpchat.store.trouble import storage_error
 from udpchat.ui.cli.capturing import CaptureLimitOption, CaptureOption
 from udpchat.ui.cli.client_options import KeylogOption, MaxDatagramOption, PlaintextOption, PortableOption
-from udpchat.ui.cli.options import JsonOption, convert, parse_port
+from udpchat.ui.cli.options import JsonOption, convert, option, parse_port, parse_rate, parse_size
 from udpchat.ui.cli.sending import Arq, ArqOption, Congestion, CongestionOption, WindowOption
 
 DAY: Final = 24 * 3600 * SECOND
@@ -55,6 +55,26 @@ class ServerOptions:
             show_default=False,
         ),
     ] = 0.0
+    quota: Annotated[
+        int, option("--quota", parse_size, "SIZE", "Bytes of files that one user may store, such as 5G; 0: any.")
+    ] = 0
+    max_storage: Annotated[
+        int,
+        option("--max-storage", parse_size, "SIZE", "Bytes of files that are stored at most; 0: what the disk takes."),
+    ] = 0
+    keep_files: Annotated[
+        float,
+        typer.Option(
+            metavar="DAYS",
+            min=0,
+            max=MAX_DAYS,
+            help="Remove files after so many days; 0, the default: never.",
+            show_default=False,
+        ),
+    ] = 0.0
+    limit: Annotated[
+        int, option("--limit", parse_rate, "RATE", "Of all files together, up and down, such as 200mbit; 0: any.")
+    ] = 0
     plaintext: PlaintextOption = False
     keylog: KeylogOption = None
     capture: CaptureOption = None
@@ -75,6 +95,10 @@ class ServerOptions:
             message_rate=self.message_rate,
             message_burst=max(2 * self.message_rate, 1),
             keep_history=round(self.keep_history * DAY),
+            user_quota=self.quota,
+            total_quota=self.max_storage,
+            file_lifetime=round(self.keep_files * DAY),
+            file_rate=self.limit,
             plaintext=self.plaintext,
             arq=str(self.arq or Arq.SELECTIVE_REPEAT),
             window=self.window or 0,

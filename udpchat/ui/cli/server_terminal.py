@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable
+from concurrent.futures import TimeoutError as Timeout
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -18,21 +19,33 @@ from udpchat.store.accounts import AccountBook
 from udpchat.ui.cli.commands import SERVER, Completes
 from udpchat.ui.cli.completion import Completer
 from udpchat.ui.cli.exits import error_text
-from udpchat.ui.cli.parsing import Command, Mistake, Text, help_lines, parse_line
+from udpchat.ui.cli.file_tables import file_table
+from udpchat.ui.cli.finding import find_file
+from udpchat.ui.cli.parsing import Command, Mistake, Text, help_lines, parse_line, unquoted
 from udpchat.ui.cli.render import visible
-from udpchat.ui.cli.tables import ban_table, file_table, person_table, user_table
+from udpchat.ui.cli.tables import ban_table, person_table, user_table
 from udpchat.ui.cli.terminal import Terminal
 
 PROMPT: Final = "server> "
+PATIENCE: Final = 1.0  # seconds that the administrator waits after Tab
 
 
 async def take_commands(running: Server, folder: Path, terminal: Terminal) -> None:
     """Until /quit or the end of the input. folder: the data folder."""
 
-    def nicks() -> Iterable[str]:
+    loop = asyncio.get_running_loop()
+
+    def nicks(_: str) -> Iterable[str]:
         return [user.nick for user in running.users()]
 
-    terminal.complete_with(Completer(SERVER, {Completes.NICK: nicks}))
+    def files(_: str) -> Iterable[str]:
+        asked = asyncio.run_coroutine_threadsafe(running.files(), loop)
+        try:
+            return list(dict.fromkeys(entry.file_name for entry in asked.result(PATIENCE)))
+        except (UdpchatError, Timeout):  # nobody needs the Tab key
+            return []
+
+    terminal.complete_with(Completer(SERVER, {Completes.NICK: nicks, Completes.FILE: files}))
     while (line := await terminal.next_line(PROMPT)) is not None:
         match parse_line(line, SERVER):
             case Command("quit"):
@@ -58,6 +71,10 @@ async def perform(running: Server, folder: Path, command: Command) -> list[str]:
             return person_table(await asyncio.to_thread(_accounts, folder))
         case Command("files"):
             return file_table(await running.files())
+        case Command("delete", (name,)):
+            entry = find_file(await running.files(), unquoted(name).rstrip("/"), is_unique=True)
+            await running.delete_file(entry.file_id)
+            return []  # said as an event
         case Command("help", about):
             return help_lines(SERVER, *about)
         case Command("say", (text,)):

@@ -1,4 +1,4 @@
-"""Lists for people: users, accounts, rooms, bans, files, history."""
+"""Lists for people: users, accounts, rooms, bans, history."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from datetime import date
 
 from udpchat.chat.events import BanInfo, RoomInfo, UserInfo
 from udpchat.chat.ports import BanEntry, Person
-from udpchat.files.ports import FileEntry
-from udpchat.ui.cli.render import clock_time, local_time, size_text, user_count_text, visible
+from udpchat.ui.cli.render import clock_time, local_time, user_count_text, visible
 from udpchat.ui.cli.sentences import MessageEvent
 from udpchat.wire.numbers import RoomFlag, UserFlag
 
@@ -58,21 +57,6 @@ def person_table(people: Iterable[Person]) -> list[str]:
         for person in people
     ]
     return rows or ["there are no accounts yet"]
-
-
-def file_line(entry: FileEntry) -> str:
-    """A row of a list of files."""
-    when = clock_time(entry.stored_at)
-    whose = f"{visible(entry.owner_nick)}: {visible(entry.file_name)}"
-    return f"{size_text(entry.size):>9}  {entry.md5.hex()}  {when}  {whose}"
-
-
-def file_table(files: Iterable[FileEntry]) -> list[str]:
-    """A list of files, with a last line that sums it up."""
-    rows = list(files)
-    total = sum(entry.size for entry in rows)
-    summary = f"{len(rows)} file{'' if len(rows) == 1 else 's'}, {size_text(total)}" if rows else "no files yet"
-    return [*(file_line(entry) for entry in rows), summary]
 
 
 class HistoryPages:

@@ -31,14 +31,15 @@ _LINE_ABOVE: Final = "\x1b[A"
 class Terminal:
     """Output of one command, and its input.
 
-    as_json: stdout carries JSON objects only; what people should know goes to stderr.
+    as_json: stdout carries JSON objects only; what people should know goes to stderr. has_prompt: lines are typed all
+    the time, so none is rewritten.
     is_interactive: a person types here. shows_status: a line that is rewritten makes sense. narrator: tells the events.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, has_prompt: bool = True) -> None:
         self.as_json = as_json
         self.is_interactive = not as_json and _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
-        self.shows_status = not as_json and not self.is_interactive and _is_terminal(sys.stderr)
+        self.shows_status = not as_json and not (has_prompt and self.is_interactive) and _is_terminal(sys.stderr)
         self.narrator = Narrator(has_colours=not as_json and _is_terminal(sys.stdout) and wants_colours())
         self._prompt: str | None = None  # while a line is being typed
         self._is_secret = False  # that line

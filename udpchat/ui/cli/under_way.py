@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from udpchat.ui.cli.exits import ExitCode
 
+LOOK: Final = 1.0  # seconds between two looks at whether all that is under way rests
 MAX_PENDING: Final = 256  # lines that the server has not acknowledged yet
 
 
@@ -50,10 +51,12 @@ class UnderWay:
         while self._lines:
             await asyncio.wait(self._lines)
 
-    async def all_done(self) -> None:
-        """Wait until nothing is under way."""
+    async def all_done(self, is_resting: Callable[[], bool] = lambda: False) -> None:
+        """Wait until nothing is under way, or nothing but transfers that rest: those may wait for ever."""
         while tasks := self._lines | self._transfers:
-            await asyncio.wait(tasks)
+            if not self._lines and is_resting():
+                return
+            await asyncio.wait(tasks, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
 
     def give_up(self) -> None:
         """End everything that is under way."""

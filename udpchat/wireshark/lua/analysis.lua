@@ -49,6 +49,14 @@ local function new_record(packet)
     number = packet.number, size = packet.size }
 end
 
+-- Records are read where a key is known, or none is needed.
+local function note_missing(sender, packet)
+  for _, read in ipairs(packet.records) do
+    local fields = read.fields
+    if read.name == "MISSING" and fields.ranges then flows.ask_again(sender, fields.transfer_id, fields.ranges) end
+  end
+end
+
 local function take_connected(packet)
   local record = new_record(packet)
   local connection = connection_of(packet)
@@ -65,6 +73,7 @@ local function take_connected(packet)
     note_address(flow, packet, record)
     note_skip(record, packet)
     if record.type == "ACK" then flows.take_ack(other, record, body) end
+    note_missing(other, packet)
   end
   return record
 end

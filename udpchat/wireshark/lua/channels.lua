@@ -219,6 +219,7 @@ local function show_record(packet, tree, content, record)
   if record.started_in and record.started_in ~= packet.frame then
     item:add(U.fields["udpchat.record.started_in"], record.started_in):set_generated()
   end
+  U.show_request(packet, item, read, record)
   packet.records[#packet.records + 1] = read
 end
 

@@ -72,7 +72,7 @@ end
 
 -- The same for a record.
 function U.wrong_in_record(values)
-  if values.present and not runs_ascend(values.present) then
-    return "ranges must ascend, with gaps between"
+  for _, value in pairs(values) do
+    if type(value) == "table" and not runs_ascend(value) then return "ranges must ascend, with gaps between" end
   end
 end

@@ -12,6 +12,7 @@ local CAUSES = {
   [flows.CAUSE.SILENCE] = "Nothing sent later was acknowledged (probe timeout, or a chat packet once more)",
   [flows.CAUSE.UNSEEN] = "The first packet with these bytes is not in the capture",
   [flows.CAUSE.NEEDLESS] = "None: it was acknowledged before",
+  [flows.CAUSE.ASKED] = "The receiver does not hold it after all (MISSING)",
 }
 
 local rows = {}  -- what is shown of a packet, in this order

@@ -20,7 +20,7 @@ local ELICITING = { DATA = true, MSG = true, PING = true, CHALLENGE = true, RESP
 local IN_FLIGHT = { DATA = true, MSG = true, PING = true }
 
 -- Why content was sent again, as far as the capture shows.
-local CAUSE = { NUMBERS = 1, TIME = 2, SILENCE = 3, UNSEEN = 4, NEEDLESS = 5 }
+local CAUSE = { NUMBERS = 1, TIME = 2, SILENCE = 3, UNSEEN = 4, NEEDLESS = 5, ASKED = 6 }
 
 local flows = { CAUSE = CAUSE, ELICITING = ELICITING }
 U.flows = flows
@@ -132,6 +132,7 @@ end
 -- ---- content -------------------------------------------------------------------------------------------------------
 
 function flows.on_proved(packet)
+  if packet.cause == CAUSE.ASKED then return end
   packet.spurious = true
   packet.stream.counters.spurious = packet.stream.counters.spurious + 1
   local totals = packet.stream.flow.totals
@@ -153,8 +154,23 @@ local function loss_behind(flow, packet, piece)
   return found
 end
 
-local function cause_of(original, lost)
-  if original.acked then return CAUSE.NEEDLESS end
+-- The receiver does not hold these bytes of a transfer after all (MISSING): to send them again is right.
+function flows.ask_again(flow, transfer_id, ranges)
+  local stream = flow.streams["DATA" .. transfer_id]
+  if not stream then return end
+  stream.asked = stream.asked or intervals.new()
+  for _, range in ipairs(ranges) do intervals.add(stream.asked, range.start, range.stop) end
+end
+
+local function is_asked(packet)
+  local asked = packet.stream.asked
+  if not asked then return false end
+  local at = intervals.last_at_most(asked.starts, asked.count, packet.stop - 1)
+  return at > 0 and packet.start < asked.stops[at]
+end
+
+local function cause_of(packet, original, lost)
+  if original.acked then return is_asked(packet) and CAUSE.ASKED or CAUSE.NEEDLESS end
   if not lost then return CAUSE.SILENCE end
   return lost.lost_in and CAUSE.NUMBERS or CAUSE.TIME
 end
@@ -191,7 +207,7 @@ local function take_content(flow, packet)
   flows.count(flow, packet, "bytes", fresh)
   if before then
     link(flow, packet, before)
-    packet.cause = cause_of(before, lost)
+    packet.cause = cause_of(packet, before, lost)
     if packet.cause == CAUSE.TIME then flows.lose_up_to(flow, lost.number, packet.frame) end
     if packet.unproved == 0 and not packet.spurious then flows.on_proved(packet) end
   elseif unseen and high > 0 and not packet.out_of_order then

@@ -15,7 +15,7 @@ local fields = {
   tree = U.field(PREFIX, "none", "File"),
   name = U.field(PREFIX .. ".name", "string", "Name", { description = "as announced by OPEN or OFFER" }),
   size = U.field(PREFIX .. ".size", "uint64", "Size", { unit = "bytes" }),
-  md5 = U.field(PREFIX .. ".md5", "string", "MD5", { description = "as announced by COMMIT or OFFER; not verified here" }),
+  md5 = U.field(PREFIX .. ".md5", "string", "MD5", { description = "as announced by COMMIT or OFFER, of a folder that of its members' MD5s; not verified here" }),
   complete_in = U.field(PREFIX .. ".complete_in", "framenum", "Complete in",
     { description = "the packet that brought the last bytes; on the others shown from the second pass on" }),
   content = U.field(PREFIX .. ".content", "bytes", "Content"),

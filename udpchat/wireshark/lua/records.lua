@@ -8,6 +8,9 @@ U.field("udpchat.record.later", "bytes", "Later fields", { description = "of a n
 U.expert("udpchat.record.unknown_type", "A record type that is not known here: the answer is UNSUPPORTED", "UNDECODED", "NOTE")
 U.expert("udpchat.record.broken", "The channel holds what is no record: the receiver closes the connection", "PROTOCOL", "ERROR")
 
+U.field("udpchat.record.blocks.hash", "bytes", "SHA-256", { description = "of one block" })
+U.expert("udpchat.record.blocks.odd", "Not a whole number of hashes", "PROTOCOL", "WARN")
+
 local record_type_row = U.row(schema.record_header, "record_type")
 
 -- UNSUPPORTED has the bare number of a type.
@@ -16,10 +19,23 @@ local function name_type(tree, record, values)
   if name then tree:append_text(" (" .. name .. ")") end
 end
 
+-- The hashes of BLOCKS one by one, each with the number of its block; they end at `stop`.
+local function show_hashes(tree, tvb, stop, values)
+  local size, count = schema.hash_size, math.floor(#values.hashes / schema.hash_size)
+  if #values.hashes % size ~= 0 then tree:add_proto_expert_info(U.experts["udpchat.record.blocks.odd"]) end
+  local start = stop - #values.hashes
+  for index = 0, count - 1 do
+    local hash = values.hashes:sub(index * size + 1, (index + 1) * size)
+    local item = tree:add(U.fields["udpchat.record.blocks.hash"], tvb(start + index * size, size))
+    item:set_text("Block " .. U.number(values.first + index) .. ": " .. U.hex(hash))
+  end
+end
+
 local function read_body(record, tree, tvb, at, stop, values)
   local state = { instead = "udpchat.record.broken" }
   at = U.read_fields(record.fields, tree, tvb, at, stop, values, state)
   if not at then return end
+  if record.name == "BLOCKS" then show_hashes(tree, tvb, at, values) end
   if at < stop then tree:add(U.fields["udpchat.record.later"], tvb(at, stop - at)) end
   local wrong = U.wrong_in_record(values)
   if wrong then U.refuse(state, tree, "udpchat.illegal_value", wrong) end

@@ -107,17 +107,81 @@ end
 
 -- -- files
 
-function SUMMARIES.OPEN(f) return named(f) end
-function SUMMARIES.OPENED(f) return transfer(f) .. ", room up to " .. U.number(f.limit) end
+local WHOLE = 4294967295 -- in place of a member's number
+
+-- What is sent, and how large it is: a file, or a folder and how many members it has.
+local function content(record, f)
+  if not is_set(record, f, "FOLDER") then return named(f) end
+  return "folder " .. quoted(f.file_name) .. ", " .. U.number(f.members) .. " members, " .. U.size_text(f.size)
+end
+
+local function audience(f)
+  return f.to ~= "" and " to " .. who(f.to) or in_room(f.room)
+end
+
+local function of_file(f) return "file " .. U.hex(f.file_id) end
+
+local function total(ranges)
+  local bytes = 0
+  for _, range in ipairs(ranges) do bytes = bytes + range.stop - range.start end
+  return bytes
+end
+
+-- What the receiver has already, when there is something.
+local function known(record, f)
+  local bytes = total(f.present)
+  return (bytes > 0 and ", " .. U.size_text(bytes) .. " are there" or "")
+    .. (is_set(record, f, "INDEXED") and ", the index is there" or "")
+end
+
+function SUMMARIES.OPEN(f, record) return content(record, f) .. audience(f) end
+function SUMMARIES.OPENED(f, record) return transfer(f) .. ", room up to " .. U.number(f.limit) .. known(record, f) end
 function SUMMARIES.CREDIT(f) return transfer(f) .. ", room up to " .. U.number(f.limit) end
 function SUMMARIES.COMMIT(f) return "MD5 " .. U.hex(f.md5) end
 function SUMMARIES.COMMITTED(f) return quoted(f.file_name) .. ", MD5 " .. U.hex(f.md5) end
 function SUMMARIES.CANCEL(f, record) return transfer(f) .. ", " .. reason(record, f) end
-function SUMMARIES.FILE(f) return named(f) .. ", of " .. who(f.owner) end
-function SUMMARIES.FETCH(f) return f.file_name ~= "" and quoted(f.file_name) or "file " .. U.hex(f.file_id) end
-function SUMMARIES.OFFER(f) return transfer(f) .. ", " .. named(f) end
+function SUMMARIES.LIST_FILES(f) return f.room == "" and "of all rooms" or "of " .. who(f.room) end
+function SUMMARIES.FILE(f, record)
+  local state = name_of(record, f, "state")
+  return content(record, f) .. ", of " .. who(f.owner) .. audience(f) .. (state ~= "stored" and ", " .. state or "")
+end
+function SUMMARIES.FETCH(f, record)
+  return (f.file_name ~= "" and quoted(f.file_name) or of_file(f))
+    .. (f.number ~= WHOLE and ", member " .. U.number(f.number) .. " alone" or "") .. known(record, f)
+end
+function SUMMARIES.OFFER(f, record) return transfer(f) .. ", " .. content(record, f) end
 function SUMMARIES.RECEIVED(f) return transfer(f) .. ", MD5 " .. U.hex(f.md5) end
-function SUMMARIES.SHARED(f) return named(f) .. ", of " .. who(f.owner) .. in_room(f.room) end
+function SUMMARIES.SHARED(f, record) return content(record, f) .. ", of " .. who(f.owner) .. audience(f) end
+
+function SUMMARIES.MEMBER(f, record)
+  local what = is_set(record, f, "DIRECTORY") and "folder " .. quoted(f.path)
+    or quoted(f.path) .. ", " .. U.size_text(f.size)
+  return (f.transfer_id > 0 and transfer(f) .. ", " or "") .. "number " .. U.number(f.number) .. ": " .. what
+    .. (is_set(record, f, "EXECUTABLE") and ", executable" or "")
+end
+function SUMMARIES.LIST_MEMBERS(f) return "of " .. of_file(f) end
+function SUMMARIES.WANT_BLOCKS(f) return transfer(f) end
+function SUMMARIES.BLOCKS(f)
+  local count = math.floor(#f.hashes / schema.hash_size)
+  return transfer(f) .. ", " .. U.number(count) .. " from block " .. U.number(f.first) .. " on"
+end
+function SUMMARIES.MISSING(f)
+  local first = f.ranges[1]
+  if not first then return transfer(f) .. ", nothing" end
+  local more = #f.ranges > 1 and " and " .. U.number(#f.ranges - 1) .. " more ranges" or ""
+  return transfer(f) .. ", " .. U.size_text(total(f.ranges)) .. ": " .. U.number(first.start) .. " to "
+    .. U.number(first.stop - 1) .. more
+end
+function SUMMARIES.PACE(f, record)
+  return transfer(f) .. ", " .. (f.rate > 0 and U.number(f.rate) .. " bytes/s at most" or "at any rate") .. ", "
+    .. name_of(record, f, "priority") .. " priority"
+end
+function SUMMARIES.MARK(f, record) return of_file(f) .. " " .. name_of(record, f, "state") end
+function SUMMARIES.STATE(f, record)
+  return quoted(f.file_name) .. " " .. name_of(record, f, "state") .. " by " .. who(f.nick)
+end
+function SUMMARIES.LIST_STATES(f) return "of " .. of_file(f) end
+function SUMMARIES.DELETE_FILE(f) return of_file(f) end
 
 local function tuning(f)
   local window = f.window > 0 and ", window " .. U.number(f.window) or ""

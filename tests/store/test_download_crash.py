@@ -1,0 +1,214 @@
+"""A client that ends at any call of the system, or at any named point: nothing half is shown, and it goes on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.store.actions import PART, commit, content, create, create_request, md5, sync, upload, write
+from tests.store.grove import (
+    NAME,
+    add_members,
+    begin_folder,
+    check_all,
+    found_in,
+    local_store,
+    md5_of,
+    members_of,
+    receive_folder,
+    whole,
+    write_folder,
+)
+from udpchat.files.ports import CommitPart, FileEntry
+from udpchat.protocol.ports import perform
+from udpchat.store import failpoints
+from udpchat.store.local import LocalStore
+
+SIZE = 50_000
+DATA = content(SIZE)
+POINTS = [point for point in failpoints.POINTS if point != "replied"]
+CALLS = ("link", "unlink", "rename", "replace", "mkdir", "rmdir", "fsync", "fdatasync", "utime", "pwrite", "write")
+MORE_CALLS = ("open", "posix_fallocate", "ftruncate")
+TREE = {"d": None, "d/empty": b"", "d/one": b"1" * 3_000, "two": b"2" * 2_000, "large": b"3" * 6_000}
+
+
+class CrashError(Exception):
+    pass
+
+
+def receive_file(store: LocalStore) -> None:
+    create(store, SIZE)
+    write(store, DATA, 0, SIZE // 2)
+    sync(store)
+    write(store, DATA, SIZE // 2, SIZE)
+    commit(store, DATA)
+
+
+def receive_tree(store: LocalStore) -> None:
+    """In all ways that there are: one file is made ahead, one by the first sync, one by the commit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("udpchat.store.tree_files.LARGE", 5_000)
+        patch.setattr("udpchat.store.tree_part.FILES_AT_ONCE", 1)
+        begin_folder(store, TREE)
+        assert add_members(store, members_of(TREE)) is None
+        write_folder(store, whole(TREE), 0, 7_000)
+        assert sync(store).durable_bytes == 5_000
+        write_folder(store, whole(TREE), 7_000, len(whole(TREE)))
+        assert isinstance(perform(store, CommitPart(3, PART, md5_of(TREE))), FileEntry)
+
+
+def check_file(folder: Path, *, portable: bool) -> None:
+    """What a crash left is nothing half, and the next run brings it to its end."""
+    for path in visible(folder):
+        assert path.name == "report.pdf"
+        assert path.read_bytes() == DATA or (portable and path.stat().st_size == 0)  # which only keeps the name
+    store = local_store(folder, portable=portable)
+    if create(store, SIZE).committed is None:
+        assert check_all(store) == ()
+    entry = upload(store, DATA)
+    store.close()
+    assert (entry.path, entry.md5) == (str(folder / "downloads" / "report.pdf"), md5(DATA))
+    assert [path.name for path in (folder / "downloads").iterdir()] == ["report.pdf"]
+    assert Path(entry.path).read_bytes() == DATA
+
+
+def check_tree(folder: Path, *, portable: bool) -> None:
+    for path in visible(folder):
+        assert path.name == NAME
+        assert found_in(path) == dict(sorted(TREE.items())) or (portable and not list(path.iterdir()))
+    store = local_store(folder, portable=portable)
+    entry = receive_folder(store, TREE)
+    store.close()
+    assert (entry.path, entry.md5) == (str(folder / "downloads" / NAME), md5_of(TREE))
+    assert [path.name for path in (folder / "downloads").iterdir()] == [NAME]
+    assert found_in(Path(entry.path)) == dict(sorted(TREE.items()))
+
+
+def visible(folder: Path) -> list[Path]:
+    place = folder / "downloads"
+    return [path for path in place.iterdir() if not path.name.startswith(".")] if place.exists() else []
+
+
+KINDS = {"file": (receive_file, check_file), "folder": (receive_tree, check_tree)}
+
+
+@pytest.fixture
+def crash_at() -> Iterator[Callable[[str], None]]:
+    def arm(point: str) -> None:
+        def hook(name: str) -> None:
+            if name == point:
+                failpoints.set_hook(None)
+                raise CrashError(name)
+
+        failpoints.set_hook(hook)
+
+    yield arm
+    failpoints.set_hook(None)
+
+
+@pytest.mark.parametrize("portable", [False, True], ids=["posix", "portable"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("point", [*POINTS, "members-written"])
+def test_client_goes_on_after_it_ended_at_a_named_point(
+    point: str, kind: str, portable: bool, tmp_path: Path, crash_at: Callable[[str], None]
+) -> None:
+    receive, check = KINDS[kind]
+    store = local_store(tmp_path, portable=portable)
+    crash_at(point)
+    if point == "members-written" and kind == "file":
+        receive(store)
+    else:
+        with pytest.raises(CrashError):
+            receive(store)
+    store.close()
+    check(tmp_path, portable=portable)
+
+
+def run_until(call: int, receive: Callable[[LocalStore], None], folder: Path, *, portable: bool) -> bool:
+    """Receive in a process that ends just before the call-th call of the system; whether it came to its end."""
+    child = os.fork()
+    if child:
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert code in {0, 9}
+        return code == 0
+    status = 1
+    try:
+        left = [call]
+
+        def counted(name: str) -> Callable[..., Any]:
+            honest = getattr(os, name)
+
+            def wrapper(*arguments: Any, **options: Any) -> Any:
+                left[0] -= name != "open" or bool(arguments[1] & os.O_CREAT)  # what changes nothing does not count
+                if left[0] == 0:
+                    os._exit(9)
+                return honest(*arguments, **options)
+
+            return wrapper
+
+        for name in (*CALLS, *MORE_CALLS):
+            if hasattr(os, name):
+                wrapper = counted(name)
+                for known in (os.supports_dir_fd, os.supports_follow_symlinks):
+                    if getattr(os, name) in known:
+                        known.add(wrapper)
+                setattr(os, name, wrapper)
+        store = local_store(folder, portable=portable)
+        receive(store)
+        store.close()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="needs fork")
+@pytest.mark.parametrize("portable", [False, True], ids=["posix", "portable"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_client_goes_on_after_it_ended_before_any_call_of_the_system(kind: str, portable: bool, tmp_path: Path) -> None:
+    receive, check = KINDS[kind]
+    call = 1
+    while not run_until(call, receive, tmp_path / str(call), portable=portable):
+        (tmp_path / str(call)).mkdir(exist_ok=True)
+        check(tmp_path / str(call), portable=portable)
+        call += 1
+    assert call > 10
+    check(tmp_path / str(call), portable=portable)
+
+
+def test_name_that_was_only_kept_free_is_no_file(tmp_path: Path, crash_at: Callable[[str], None]) -> None:
+    store = local_store(tmp_path, portable=True)
+    crash_at("verified")
+    with pytest.raises(CrashError):
+        receive_file(store)
+    store.close()
+    (tmp_path / "downloads" / "report.pdf").touch()
+    check_file(tmp_path, portable=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"mine"])
+def test_file_of_the_user_under_the_future_name_stays(
+    content: bytes, tmp_path: Path, crash_at: Callable[[str], None]
+) -> None:
+    store = local_store(tmp_path)
+    crash_at("verified")
+    with pytest.raises(CrashError):
+        receive_tree(store)
+    store.close()
+    (tmp_path / "downloads" / NAME).write_bytes(content)
+    store = local_store(tmp_path)
+    entry = receive_folder(store, TREE)
+    store.close()
+    assert Path(entry.path).name == f"{NAME} (2)"
+    assert (tmp_path / "downloads" / NAME).read_bytes() == content
+
+
+def test_part_that_was_committed_and_is_asked_for_with_another_size_is_refused(tmp_path: Path) -> None:
+    store = local_store(tmp_path)
+    receive_file(store)
+    assert getattr(perform(store, create_request(SIZE + 1)), "text", "")
+    store.close()

@@ -1,0 +1,98 @@
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from udpchat.errors import StorageError
+from udpchat.files.ports import FileEntry
+from udpchat.ui.cli.exits import CommandError
+from udpchat.ui.cli.opening import check_harmless, check_name, copy_here, open_path
+from udpchat.wire.numbers import PLAIN_FILE, FileFlag
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="permissions and programs of POSIX")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("setup.exe", "SETUP.EXE", "a.desktop", "a.tar.sh", "holiday.jpg.scr", "x.lnk", "x.app", "x.jar", "x.py"),
+        *("x.exe ", "x.exe.", "x.txt\u202e.bat", "x.js\x00"),
+    ],
+)
+def test_a_name_that_systems_run_is_not_opened(name: str) -> None:
+    with pytest.raises(CommandError, match="is a program, or a kind of file that your system runs"):
+        check_name(name)
+
+
+@pytest.mark.parametrize("name", ["plan.pdf", "photo.JPG", "notes", "exe", "song.mp3", "archive.tar.gz", "会议.docx"])
+def test_other_names_are_opened(name: str) -> None:
+    check_name(name)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x7fELF\x02\x01", b"MZ\x90\x00", b"#!/bin/sh\n", b"\xcf\xfa\xed\xfe", b"[Desktop Entry]\n"]
+)
+def test_a_program_under_a_harmless_name_is_not_opened(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content)
+    with pytest.raises(CommandError, match="is a program"):
+        check_harmless(str(path))
+
+
+def test_what_may_be_executed_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    path.write_text("hello")
+    check_harmless(str(path))
+    path.chmod(0o755)
+    with pytest.raises(CommandError, match="is a program"):
+        check_harmless(str(path))
+    check_harmless(str(tmp_path))  # folders are looked into, not run
+
+
+def test_what_is_gone_is_an_error_of_this_disk(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot read"):
+        check_harmless(str(tmp_path / "missing"))
+
+
+def entry(name: str, content: bytes, flags: FileFlag = PLAIN_FILE) -> FileEntry:
+    digest = hashlib.md5(content, usedforsecurity=False).digest()
+    return FileEntry(bytes(16), name, len(content), digest, 0, b"", "anna", flags=flags)
+
+
+def test_a_copy_is_known_by_its_content_not_by_its_name(tmp_path: Path) -> None:
+    file = entry("plan.pdf", b"right")
+    assert copy_here(file, "", tmp_path) == ""
+    (tmp_path / "plan.pdf").write_bytes(b"wrong")
+    assert copy_here(file, "", tmp_path) == ""
+    (tmp_path / "plan (2).pdf").write_bytes(b"right")
+    assert copy_here(file, str(tmp_path / "plan (2).pdf"), tmp_path) == str(tmp_path / "plan (2).pdf")
+    (tmp_path / "plan.pdf").write_bytes(b"right")
+    assert copy_here(file, "", tmp_path) == str(tmp_path / "plan.pdf")
+
+
+def test_a_folder_is_only_taken_for_a_copy_when_this_session_has_fetched_it(tmp_path: Path) -> None:
+    folder = entry("photos", b"", FileFlag.FOLDER)
+    (tmp_path / "photos").mkdir()
+    assert copy_here(folder, "", tmp_path) == ""
+    (tmp_path / "photos (2)").mkdir()
+    assert copy_here(folder, str(tmp_path / "photos (2)"), tmp_path) == str(tmp_path / "photos (2)")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="xdg-open of Linux")
+def test_a_file_is_handed_to_the_systems_program_as_one_argument(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opener = tmp_path / "xdg-open"
+    opener.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{tmp_path}/opened"\n')
+    opener.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    open_path(str(tmp_path / "-rf $(id) plan.pdf"))
+    assert (tmp_path / "opened").read_text() == f"{tmp_path}/-rf $(id) plan.pdf\n"
+    opener.write_text("#!/bin/sh\nexit 3\n")
+    with pytest.raises(StorageError, match=r"has no program for .* \(it ended with 3\)"):
+        open_path(str(tmp_path / "plan.pdf"))
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    with pytest.raises(StorageError, match="has no xdg-open to open files with; the file is"):
+        open_path(str(tmp_path / "plan.pdf"))

@@ -1,0 +1,126 @@
+"""Looking at a file with the program that this system has for its kind; never running it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from udpchat.errors import StorageError
+from udpchat.files.ports import FileEntry
+from udpchat.store.names import export_name
+from udpchat.store.trouble import storage_error
+from udpchat.ui.cli.exits import CommandError, ExitCode
+
+PATIENCE: Final = 3.0  # seconds in which a program that cannot open a file says so
+HEAD: Final = 8  # bytes that give a program away
+
+# Kinds that systems run, install or obey when they are "opened".
+_RUN_SUFFIXES: Final = frozenset(
+    suffix
+    for line in (
+        "action ade adp app appimage application apk appref-ms bash bat chm class cmd com command cpl csh deb",
+        "desktop diagcab dll dmg exe fish gadget hlp hta inf ins isp iso jar jnlp js jse kext ksh lnk",
+        "mobileconfig msc msh msi msix msixbundle msp mst osax out pif pkg pl plugin prf prg ps1 psd1 psm1 py pyc",
+        "pyw pyz rb reg rgs rpm run scf scpt scptd scr sct service settingcontent-ms sh shb shs so sys terminal",
+        "tool url vb vbe vbs vhd vhdx webloc workflow ws wsc wsf wsh xbap xll xpi zsh",
+    )
+    for suffix in line.split()
+)
+_RUN_HEADS: Final = (
+    b"\x7fELF",
+    b"MZ",
+    b"#!",
+    b"\xfe\xed\xfa",
+    b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe",
+    b"\xca\xfe\xba\xbe",
+    b"L\x00\x00\x00\x01\x14\x02",  # a Windows shortcut
+    b"[Desktop",
+)
+
+
+def program_text(name: str) -> str:
+    """Why a file is not opened."""
+    return (
+        f"{name} is a program, or a kind of file that your system runs: it is not opened from here. If you trust "
+        "whoever sent it, fetch it with /get and start it yourself"
+    )
+
+
+def check_name(name: str) -> None:
+    """CommandError when a name is one of a file that systems run."""
+    stem, dot, suffix = export_name(name).rpartition(".")
+    if stem and dot and suffix.lower() in _RUN_SUFFIXES:
+        raise CommandError(ExitCode.LOCAL_FILE, program_text(name))
+
+
+def check_harmless(path: str) -> None:
+    """CommandError when a file on this disk is a program by its name, its permission or its content. StorageError."""
+    name = os.path.basename(path)
+    check_name(name)
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            return
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+    except OSError as error:
+        raise storage_error(error, f"read {path}") from error
+    if (mode & 0o111 and sys.platform != "win32") or head.startswith(_RUN_HEADS):
+        raise CommandError(ExitCode.LOCAL_FILE, program_text(name))
+
+
+def copy_here(entry: FileEntry, kept: str, folder: Path) -> str:
+    """The path of a file of ours with the content of one of the server, empty when there is none.
+
+    kept: where this session has put it. folder: for downloads; there a file of that name is read, and its MD5 compared.
+    """
+    for path in (Path(kept) if kept else None, folder / export_name(entry.file_name)):
+        try:
+            if path is None or (entry.is_folder and path == folder / export_name(entry.file_name)):
+                continue
+            if (path.is_dir() and entry.is_folder) or (path.is_file() and _is_same(path, entry)):
+                return str(path.resolve())
+        except OSError:  # it cannot be read: it is fetched
+            continue
+    return ""
+
+
+def open_path(path: str) -> None:
+    """Hand a file or folder to the system's program for it. StorageError when there is none."""
+    if sys.platform == "win32":
+        try:
+            os.startfile(path)
+        except OSError as error:
+            raise storage_error(error, f"open {path}") from error
+        return
+    opener = "open" if sys.platform == "darwin" else "xdg-open"
+    try:
+        process = subprocess.Popen(
+            [opener, path],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        text = f"this system has no {opener} to open files with; the file is {path}"
+        raise StorageError(text) from error
+    try:
+        code = process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:  # it shows the file
+        return
+    if code:
+        raise StorageError(f"{opener} has no program for {path} (it ended with {code})")
+
+
+def _is_same(path: Path, entry: FileEntry) -> bool:
+    if path.stat().st_size != entry.size:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest() == entry.md5
