@@ -6,24 +6,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite(
-    "tests.store.contract",
-    "tests.store.contract_files",
-    "tests.store.contract_history",
-    "tests.store.contract_marks",
-    "tests.store.contract_mending",
-    "tests.store.contract_messages",
-    "tests.store.contract_people",
-    "tests.store.contract_rooms",
-    "tests.store.actions",
-    "tests.store.mending",
-    "tests.store.shelf",
-    "tests.store.talk",
-)
-
-from tests.store.actions import server_store  # noqa: E402 - after its asserts are told to be rewritten
-from udpchat.store.chat_schema import CHAT_DATABASE  # noqa: E402
-from udpchat.store.server import ServerStore  # noqa: E402
+from tests.store.actions import server_store
+from udpchat.store.chat_schema import CHAT_DATABASE
+from udpchat.store.server import ServerStore
 
 
 @pytest.fixture

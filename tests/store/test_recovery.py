@@ -194,7 +194,7 @@ def test_listed_file_that_is_gone_is_reported_and_refused(tmp_path: Path) -> Non
     store = server_store(tmp_path)
     assert store.recovered.missing == (entry,)
     assert files(store) == (entry,)
-    assert "backup" in refusal(store, OpenStored(1, entry.file_id)).text
+    assert "gone from the server's disk" in refusal(store, OpenStored(1, entry.file_id)).text
     path.write_bytes(b"other")
     assert "damaged" in refusal(store, OpenStored(1, entry.file_id)).text
     store.close()
