@@ -48,7 +48,8 @@ async def test_a_signal_ends_the_relay_with_its_counts_as_json(number: signal.Si
             process.send_signal(number)
             output, errors = await process.communicate()
     assert process.returncode == 0, errors
-    counters = json.loads(output)
+    listening, counters = map(json.loads, output.splitlines())
+    assert (listening["event"], listening["port"]) == ("listening", port)
     assert counters["event"] == "counters"
     assert counters["clients"] == counters["up"]["delivered"] == 1
 

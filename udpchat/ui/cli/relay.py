@@ -71,7 +71,8 @@ def relay(  # noqa: PLR0913 - an option each
     with asyncio.Runner(loop_factory=make_loop) as runner, ExitStack() as closing:
         try:
             record = open_capture(target, INTERFACES, closing)
-            counters = runner.run(_run(Relay(link, seed=seed, rebind=rebind, capture=record), (host, listen), to))
+            relaying = Relay(link, seed=seed, rebind=rebind, capture=record)
+            counters = runner.run(_run(relaying, (host, listen), to, as_json=as_json))
         except StorageError as error:
             _fail(visible(str(error)), ExitCode.LOCAL_FILE)
         except LookupError as error:
@@ -92,14 +93,16 @@ def describe(counters: RelayCounters) -> str:
     return "\n".join([*lines, _describe_link("up", counters.up), _describe_link("down", counters.down)])
 
 
-async def _run(running: Relay, listen: tuple[str, int], target: HostPort) -> RelayCounters:
+async def _run(running: Relay, listen: tuple[str, int], target: HostPort, *, as_json: bool) -> RelayCounters:
     """Relay until a signal comes."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     if sys.platform != "win32":
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
-    _, port = await running.start(listen, target)
+    host, port = await running.start(listen, target)
+    if as_json:
+        print(json.dumps({"event": "listening", "host": host, "port": port}), flush=True)
     print(f"relaying :{port} -> {target}; Ctrl-C stops", file=sys.stderr, flush=True)
     try:
         await stopped.wait()
