@@ -116,6 +116,15 @@ def test_jitter_of_half_the_round_trip_is_not_taken_for_a_queue(rtt: int, jitter
     assert ratio(flow) >= least
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_jitter_is_not_taken_for_others_on_the_line(seed: int) -> None:
+    model = Model(replace(path(20, 40, loss=0.01), jitter=20_000), seed)
+    flow = model.add(10**9)
+    model.run(until=6 * SECOND)
+    assert flow.control.state != "company"
+    assert flow.acked_file / 6 >= 0.75 * model.path.limit
+
+
 def test_stalls_do_not_make_it_overlook_a_slower_link() -> None:
     link = replace(path(20, 40, changes=((3 * SECOND, 5 * MBIT),)), stalls=BUSY)
     model = Model(link)
@@ -167,6 +176,17 @@ def test_cubic_beside_it_leaves_and_gets_a_quarter_at_least(queue: float) -> Non
     assert 0.25 <= share <= 0.75
 
 
+@pytest.mark.parametrize("start", [1_300, 1_700])
+def test_cubic_in_a_long_queue_is_not_taken_for_one_of_ours_again_and_again(start: int) -> None:
+    model = Model(path(10, 40, queue=4))
+    ours, theirs = model.add(10**9), model.add(10**9, "cubic", start=start * MS)
+    model.run(until=8 * SECOND)
+    before = ours.acked_file, theirs.acked_file
+    model.run(until=48 * SECOND)
+    gained = ours.acked_file - before[0], theirs.acked_file - before[1]
+    assert 0.26 <= gained[0] / sum(gained) <= 0.74
+
+
 @pytest.mark.parametrize("queue", [0.5, 4])
 def test_two_of_ours_share_fairly_and_keep_the_queue_short(queue: float) -> None:
     model = Model(path(20, 40, queue=queue))
@@ -193,6 +213,19 @@ def test_four_of_ours_get_a_quarter_each_and_fill_the_line(rtt: int, loss: float
     assert all(0.2 <= size / sum(gained) <= 0.3 for size in gained), gained
     assert sum(gained) / 3 >= 0.93 * model.path.limit
     assert median_queue(model) <= rtt * MS / 2
+
+
+@pytest.mark.parametrize("others", [1, 3])
+def test_who_comes_late_has_an_even_share_five_seconds_later(others: int) -> None:
+    model = Model(path(50, 20))
+    flows = [model.add(10**9, start=start * 250 * MS) for start in range(others)]
+    flows.append(model.add(10**9, start=6 * SECOND))
+    model.run(until=11 * SECOND)
+    start = [flow.acked_file for flow in flows]
+    model.run(until=14 * SECOND)
+    gained = [flow.acked_file - before for flow, before in zip(flows, start, strict=True)]
+    assert all(0.8 <= size * len(flows) / sum(gained) <= 1.2 for size in gained), gained
+    assert sum(gained) / 3 >= 0.93 * model.path.limit
 
 
 def test_who_is_left_alone_has_the_whole_line_within_a_second() -> None:

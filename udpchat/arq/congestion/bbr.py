@@ -19,7 +19,7 @@ TRAIN_SHARE = 6  # of min_rtt: the span of a rate sample in the first round trip
 MINIMUM_TRAIN = 2 * MILLISECOND
 TRUSTED_SHARE = 4  # of the wanted span: a shorter one tells nothing about the bandwidth later on
 
-CONTESTED_TIME = 5 * SECOND  # after another kind of flow has filled the queue, in which none is taken for our kind
+CONTESTED_TIME = 20 * SECOND  # after another kind of flow has filled the queue, in which none is taken for our kind
 FADING = 10  # logarithm of the rounds in which the most that a path has shown fades
 MAX_CONTESTED_TIME = 80 * SECOND  # it doubles each time
 
@@ -103,8 +103,10 @@ class Bbr:
                 self._strategy = Cycle(path, now, self._share_from)
             case Startup(is_done=True) | Company(is_over=True):
                 self._strategy = Cycle(path, now, self._share_from)
-            case Cycle(is_contested=True) | Company(is_contested=True):
+            case Cycle(is_contested=True):
                 self._strategy = Competition(path, now)
+            case Company(is_contested=True, held=held):
+                self._strategy = Competition(path, now, held)
             case Cycle(signs=Signs(rate=rate)) if rate:
                 self._strategy = Company(path, rate, self._most, now)
 
@@ -139,7 +141,7 @@ class Bbr:
     def on_new_path(self, now: int) -> None:
         """Start again: nothing is known about the new path."""
         self._share_from = now
-        self._most = 0  # bytes per second that the path has shown, fading
+        self._most = 0
         self._contested_time = CONTESTED_TIME
         self._path = Path(self._path.datagram_size, now)
         self._strategy = Startup()

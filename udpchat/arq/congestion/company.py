@@ -41,12 +41,14 @@ LEAVE_ROUNDS: Final = 8
 CLEAR: Final = 5  # times the jitter: a queue that is longer is no jitter
 CLEAR_NOISE: Final = 2  # times the time by which hosts are late
 CLEAR_LOOK: Final = 3  # times the jitter, where less bandwidth came as well
+STEADY: Final = 10  # times the jitter: where the RTT is shorter, a queue of some packets cannot be told from jitter
+UNSTEADY: Final = 5  # the same for who is in company: it is left
 
 
 class Signs:
     """What tells a flow in its cycle that others are on a full line. rate: what we get, 0 while we may be alone.
 
-    Whoever errs loses little: alone, the company's window fills the line as well.
+    Whoever errs loses little: alone, the company's window fills the line as well, unless jitter hides what is queued.
     """
 
     __slots__ = ("_from", "_rounds", "rate")
@@ -79,7 +81,8 @@ class Signs:
             self._report(rate, path, now)
 
     def _report(self, rate: int, path: Path, now: int) -> None:
-        if now >= self._from and rate * path.base_rtt >= ENOUGH_PACKETS * path.datagram_size * SECOND:
+        is_steady = STEADY * path.rtt.jitter <= path.base_rtt
+        if now >= self._from and is_steady and rate * path.base_rtt >= ENOUGH_PACKETS * path.datagram_size * SECOND:
             self.rate = rate
 
 
@@ -148,7 +151,8 @@ class Looks:
 class Company:
     """Window and rate beside others. is_over: the line is no longer full. is_contested: another kind of flow fills it.
 
-    rate: what we got of late, most: what the line has shown that it carries [bytes per second].
+    rate: what we got of late, most: what the line has shown that it carries [bytes per second]. held: the window when
+    the queue was last short; while it is long ours shrinks, and theirs does not [bytes].
     """
 
     __slots__ = (
@@ -161,6 +165,7 @@ class Company:
         "_own",
         "_thin_rounds",
         "_window",
+        "held",
         "is_contested",
         "is_over",
     )
@@ -177,6 +182,7 @@ class Company:
         self._thin_rounds = 0  # in a row with few of our packets on the line
         self._long_rounds = 0  # in a row with a queue that is not only of our kind
         self._long_since = now
+        self.held = self._window  # when the queue was last short [bytes]
 
     def on_ack(self, sample: AckSample, path: Path, *, round_ended: bool) -> None:
         """Once a round: go to the window with which our packets in the queue are as many as they should be."""
@@ -209,7 +215,8 @@ class Company:
         self._empty_rounds = self._empty_rounds + 1 if own * EMPTY_SHARE < goal else 0
         self._thin_rounds = self._thin_rounds + 1 if self._window - own < LEAVE_PACKETS * path.datagram_size else 0
         is_thin = self._thin_rounds >= LEAVE_ROUNDS
-        self.is_over = self._empty_rounds >= EMPTY_ROUNDS or (is_thin and not self._long_rounds)
+        is_shaken = UNSTEADY * path.rtt.jitter > self._delays.base
+        self.is_over = self._empty_rounds >= EMPTY_ROUNDS or (is_thin and not self._long_rounds) or is_shaken
         self._window = max(self._window + (goal - own) // STEP, MINIMUM_WINDOW_PACKETS * path.datagram_size)
 
     def _judge(self, queue: int, path: Path, now: int) -> None:
@@ -218,6 +225,7 @@ class Company:
         if queue <= min(many, max(LONG_QUEUE, self._delays.base)):
             self._long_rounds = 0
             self._long_since = now
+            self.held = self._window
             return
         self._long_rounds += 1
         self.is_contested = self._long_rounds >= PATIENT_ROUNDS and now - self._long_since >= PATIENCE

@@ -17,12 +17,12 @@ MINIMUM_WINDOW_PACKETS: Final = 4
 
 
 class Competition:
-    """CUBIC's window and rate; `is_over` when the queue is found empty."""
+    """CUBIC's window and rate; `is_over` when the queue is found empty. held: least window at first [bytes]."""
 
     __slots__ = ("_cubic", "_look_at", "_rounds", "is_over")
 
-    def __init__(self, path: Path, now: int) -> None:
-        window = path.bandwidth * path.last_round.min_rtt // SECOND
+    def __init__(self, path: Path, now: int, held: int = 0) -> None:
+        window = max(path.bandwidth * path.last_round.min_rtt // SECOND, held)
         self._cubic = Cubic(path.datagram_size)
         self._cubic.enter_avoidance(max(window, MINIMUM_WINDOW_PACKETS * path.datagram_size))
         self._look_at = now + _look_interval(path)
