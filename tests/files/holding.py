@@ -10,11 +10,14 @@ from udpchat.sim.disk import Complete
 
 
 class HeldDisk:
-    """The disk of a server, from now on. asked: all requests, in order; kinds: the classes that it holds back."""
+    """The disk of a server, from now on.
+
+    asked: all requests, in order; kinds: the classes that it holds back. disk: the one behind it.
+    """
 
     def __init__(self, world: World, *kinds: type[StoreRequest]) -> None:
         self.asked: list[StoreRequest] = []
-        self._disk: Any = world.server.disk
+        self.disk: Any = world.server.disk
         self._kinds = kinds
         self._held: list[tuple[StoreRequest, Complete]] = []
         world.server.disk = self  # type: ignore[assignment]
@@ -27,16 +30,16 @@ class HeldDisk:
         if isinstance(request, self._kinds):
             self._held.append((request, complete))
         else:
-            self._disk.submit(request, complete)
+            self.disk.submit(request, complete)
 
     def release(self) -> None:
         """Perform what was held back, and hold nothing more."""
         self._kinds, held, self._held = (), self._held, []
         for request, complete in held:
-            self._disk.submit(request, complete)
+            self.disk.submit(request, complete)
 
     def crash(self) -> None:
-        self._disk.crash()
+        self.disk.crash()
 
     def kinds_asked(self, *kinds: type[StoreRequest]) -> list[type[StoreRequest]]:
         """The classes of those requests that are one of these, in order."""

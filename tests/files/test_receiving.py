@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from tests.chat.speaker import wait
 from tests.files.shop import CLEAN, act, connection, finish, open_shop, put, upload
+from tests.files.trader import Bytes, market, open_record
 from tests.world import SERVER, client
 from udpchat.chat.events import LineSaid
-from udpchat.config import MIB, MILLISECOND, SECOND, Config
+from udpchat.config import KIB, MIB, MILLISECOND, SECOND, Config
 from udpchat.files.events import Downloaded, Uploaded
 from udpchat.sim.disk import DiskSpec
 from udpchat.sim.link import LinkSpec
+from udpchat.wire.records import Credit
 
 CREDIT = 2 * MIB
 SMALL = Config(transfer_credit=CREDIT, sync_interval=CREDIT // 4)
@@ -66,3 +69,19 @@ def test_nothing_waits_once_all_is_over() -> None:
     assert found.transmitter.recovery.in_flight.bytes_in_flight == 0
     assert len(found.transmitter.transfers) == 0
     assert not client(anna).files.progress()
+
+
+def test_what_is_durable_behind_a_hole_takes_no_credit_up_to_as_much_again() -> None:
+    credit = 64 * KIB
+    world, (anna,) = market("anna", config=Config(transfer_credit=credit, sync_interval=16 * KIB))
+    request = anna.send(open_record(MIB))
+    wait(world, 1)
+    (opened,) = anna.answers(request)
+    transfers, limits = anna.link.transmitter.transfers, [opened.limit]
+    hole = ((0, 1_420),)  # these bytes are never sent
+    world.do(lambda: transfers.start(opened.transfer_id, MIB, Bytes(bytes(MIB)), opened.limit, hole))
+    for _ in range(5):
+        wait(world, 1)
+        limits.append(max((told.limit for told in anna.told(Credit)), default=0))
+        world.do(lambda: transfers.raise_limit(opened.transfer_id, limits[-1]))
+    assert credit < limits[1] < limits[2] == limits[-1] == 2 * credit

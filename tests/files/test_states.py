@@ -17,7 +17,19 @@ from udpchat.sim.disk import DelayedStore, DiskSpec
 from udpchat.store.memory import MemoryStore
 from udpchat.store.quotas import Limits
 from udpchat.wire.numbers import FileState, JoinFlag
-from udpchat.wire.records import Cancel, Credit, DeleteFile, Done, Finished, ListStates, Login, Mark, Offer, Received
+from udpchat.wire.records import (
+    Cancel,
+    Credit,
+    DeleteFile,
+    Done,
+    Finished,
+    ListStates,
+    Login,
+    Mark,
+    Offer,
+    Private,
+    Received,
+)
 from udpchat.wire.records import State as StateRecord
 
 
@@ -125,6 +137,29 @@ def test_a_private_file_that_is_declined_is_gone_and_its_owner_knows() -> None:
     assert anna.files() == ben.files() == []
     assert ben.codes(fetch_record("", file_id)) == [ErrorCode.UNKNOWN_FILE]
     assert [event.nick for event in world.server.told(FileRemoved)] == ["ben"]
+
+
+@pytest.mark.parametrize("room", ["", "lobby"])
+def test_an_owner_who_is_away_finds_later_that_a_file_was_declined(room: str) -> None:
+    world, (anna, ben) = market("anna", "ben")
+    file_id = anna.upload(b"x", room=room, to="" if room else "ben").file_id
+    anna.leave()
+    for _ in range(2):
+        ben.ask(Mark(file_id, FileState.DECLINED))
+    other = come(world, "annabel")
+    anna = come(world, "anna", key=anna.key)
+    wait(world, 1)
+    assert [(line.sender, line.text) for line in anna.told(Private)] == [("ben", '(does not want "a.bin")')]
+    assert other.told(Private) == []
+
+
+def test_an_owner_who_is_here_is_told_of_a_refusal_and_finds_no_line() -> None:
+    world, (anna, ben) = market("anna", "ben")
+    file_id = anna.upload(b"x", to="ben").file_id
+    ben.ask(Mark(file_id, FileState.DECLINED))
+    wait(world, 1)
+    assert states(anna) == [("ben", FileState.DECLINED)]
+    assert anna.told(Private) == []
 
 
 def test_an_upload_that_is_declined_ends_before_all_of_it_has_come() -> None:
@@ -266,7 +301,9 @@ def test_the_downloads_of_a_file_that_expires_end() -> None:
     anna.upload(b"x")
     offer = anna.fetch("a.bin")
     wait(world, (lifetime + 2 * EXPIRY_INTERVAL) / SECOND)
-    assert anna.cancelled(offer.transfer_id) == [ErrorCode.UNKNOWN_FILE]
+    (cancel,) = anna.told(Cancel)
+    assert (cancel.transfer_id, cancel.code) == (offer.transfer_id, ErrorCode.UNKNOWN_FILE)
+    assert "for longer" in cancel.text
 
 
 def test_a_cancel_of_nothing_and_a_delete_of_nothing_do_no_harm() -> None:

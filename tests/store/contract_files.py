@@ -38,6 +38,7 @@ from udpchat.files.stored_ports import (
     ListMembers,
     NoteAnnounced,
     OpenStored,
+    SetAside,
     Stored,
     Viewer,
 )
@@ -100,7 +101,7 @@ class StoredContract:
         for other in (FindFile(3, sees(ANN), entry.file_id), OpenStored(4, entry.file_id)):
             job = store.submit(other)
             assert isinstance(job, Job)
-            assert job.lane is not Lane.LISTING
+            assert job.lane is Lane.READING
             answer = job.finish(job.run())
             if isinstance(answer, Stored):
                 answer.source.close()
@@ -338,6 +339,14 @@ class ReadingContract:
             )
             stored.source.close()
         assert refusal(store, OpenStored(5, entry.file_id, len(TREE))).code == ErrorCode.UNKNOWN_FILE
+
+    def test_file_that_is_set_aside_is_off_the_list_and_its_name_is_free(self, store: Store) -> None:
+        entry, arriving = put(store), begin(store, 5, name="x")
+        assert perform(store, SetAside(4, entry.file_id)) == entry
+        assert [each.file_id for each in files(store)] == [arriving]
+        assert refusal(store, SetAside(4, entry.file_id)).code == ErrorCode.UNKNOWN_FILE
+        assert refusal(store, SetAside(4, arriving)).code == ErrorCode.INCOMPLETE
+        assert put(store, number=2).file_name == entry.file_name
 
     def test_closed_source_gives_nothing_more(self, store: Store) -> None:
         entry = put_folder(store)

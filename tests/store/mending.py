@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.store.actions import PART, create_request, files
 from tests.store.shelf import members_of
@@ -90,3 +91,17 @@ def begin_folder(store: Store, tree: dict[str, bytes | None], part_id: bytes = P
     created = create_folder(store, tree, part_id)
     add_members(store, members_of(tree), part_id=part_id)
     return created
+
+
+def part_path(folder: Path) -> Path:
+    """Where a server keeps the part that the tests upload."""
+    return folder / "incoming" / PART.hex()
+
+
+def flip(path: Path, offset: int) -> None:
+    """One bit is wrong from now on."""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        (byte,) = file.read(1)
+        file.seek(offset)
+        file.write(bytes([byte ^ 1]))

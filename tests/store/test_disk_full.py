@@ -26,7 +26,7 @@ from tests.store.actions import (
 )
 from tests.store.mending import add_members, block_hashes, compare, create_folder, stored_files, tree_of
 from tests.store.shelf import members_of, tree_md5
-from udpchat.errors import ErrorCode
+from udpchat.errors import ErrorCode, StorageError
 from udpchat.files.ports import AddMembers, CommitPart, CompareBlocks, FileEntry, PartFailed, SyncPart, WritePart
 from udpchat.protocol.ports import perform
 from udpchat.store.local import LocalStore
@@ -192,6 +192,19 @@ def test_full_disk_is_told_as_such_at_each_stage(small_disk: Path) -> None:
     assert [type(perform(store, request)) for request in commits] == [FileEntry] * 2
     assert upload(store, data, part_id=part_ids[2]).size == size
     store.close()
+
+
+def test_data_folder_on_two_file_systems_is_refused_at_start(small_disk: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    files_folder = data / "files"
+    files_folder.mkdir(parents=True)
+    subprocess.run(["mount", "--bind", str(small_disk), str(files_folder)], check=True)
+    try:
+        with pytest.raises(StorageError, match="must be on one file system"):
+            server_store(data)
+    finally:
+        subprocess.run(["umount", str(files_folder)], check=True)
+    server_store(data).close()
 
 
 def test_download_without_room_is_refused_and_leaves_nothing(tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ MORE_CALLS = ("open", "posix_fallocate", "ftruncate")
 TREE = {"d": None, "d/empty": b"", "d/one": b"1" * 3_000, "two": b"2" * 2_000, "large": b"3" * 6_000}
 
 
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="needs fork")
+
+
 class CrashError(Exception):
     pass
 
@@ -166,7 +169,7 @@ def run_until(call: int, receive: Callable[[LocalStore], None], folder: Path, *,
         os._exit(status)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="needs fork")
+@needs_fork
 @pytest.mark.parametrize("portable", [False, True], ids=["posix", "portable"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_client_goes_on_after_it_ended_before_any_call_of_the_system(kind: str, portable: bool, tmp_path: Path) -> None:
@@ -180,14 +183,77 @@ def test_client_goes_on_after_it_ended_before_any_call_of_the_system(kind: str, 
     check(tmp_path / str(call), portable=portable)
 
 
-def test_name_that_was_only_kept_free_is_no_file(tmp_path: Path, crash_at: Callable[[str], None]) -> None:
-    store = local_store(tmp_path, portable=True)
+def end_while_a_name_is_kept(receive: Callable[[LocalStore], None], folder: Path) -> None:
+    """Receive in a process that ends when it is about to move what it has over what keeps the name free."""
+    child = os.fork()
+    if child:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+        return
+    try:
+        os.replace = os.rename = lambda *_arguments, **_options: os._exit(9)
+        receive(local_store(folder, portable=True))
+    finally:
+        os._exit(1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@needs_fork
+def test_name_that_was_only_kept_free_is_no_file(kind: str, tmp_path: Path) -> None:
+    receive, check = KINDS[kind]
+    end_while_a_name_is_kept(receive, tmp_path)
+    assert len(visible(tmp_path)) == 1
+    check(tmp_path, portable=True)
+
+
+def check_beside(folder: Path, kind: str, *, portable: bool) -> None:
+    """What the user has under the future name stays, empty as it is."""
+    (theirs,) = visible(folder)
+    before = theirs.stat()
+    store = local_store(folder, portable=portable)
+    if kind == "file":
+        create(store, SIZE)
+        check_all(store)
+        entry = upload(store, DATA)
+        assert Path(entry.path).read_bytes() == DATA
+    else:
+        entry = receive_folder(store, TREE)
+        assert found_in(Path(entry.path)) == dict(sorted(TREE.items()))
+    store.close()
+    assert "(2)" in Path(entry.path).name
+    assert set(visible(folder)) == {theirs, Path(entry.path)}
+    after = theirs.stat()
+    assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)
+
+
+@pytest.mark.parametrize("portable", [False, True], ids=["posix", "portable"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_empty_thing_that_the_user_makes_under_the_future_name_stays(
+    kind: str, portable: bool, tmp_path: Path, crash_at: Callable[[str], None]
+) -> None:
+    receive, _ = KINDS[kind]
+    store = local_store(tmp_path, portable=portable)
     crash_at("verified")
     with pytest.raises(CrashError):
-        receive_file(store)
+        receive(store)
     store.close()
-    (tmp_path / "downloads" / "report.pdf").touch()
-    check_file(tmp_path, portable=True)
+    place = tmp_path / "downloads" / ("report.pdf" if kind == "file" else NAME)
+    place.touch() if kind == "file" else place.mkdir()
+    check_beside(tmp_path, kind, portable=portable)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@needs_fork
+def test_empty_thing_in_place_of_what_kept_the_name_free_stays(kind: str, tmp_path: Path) -> None:
+    receive, _ = KINDS[kind]
+    end_while_a_name_is_kept(receive, tmp_path)
+    (place,) = visible(tmp_path)
+    if kind == "file":
+        place.unlink()
+        place.touch()
+    else:
+        place.rmdir()
+        place.mkdir()
+    check_beside(tmp_path, kind, portable=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"mine"])

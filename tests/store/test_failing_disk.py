@@ -118,6 +118,21 @@ def test_disk_without_hard_links_is_good_enough(number: int, tmp_path: Path, mon
     store.close()
 
 
+def test_commit_across_file_systems_is_refused_in_words_and_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = server_store(tmp_path)
+    create(store, len(DATA))
+    write(store, DATA, 0, len(DATA))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", refusing(errno.EXDEV))
+        patch.setattr(os, "replace", refusing(errno.EXDEV))
+        assert "from one file system to another" in refusal(store, CommitPart(1, PART, md5(DATA))).text
+    assert stored_files(store) == ()
+    assert upload(store, DATA).md5 == md5(DATA)
+    store.close()
+
+
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="needs posix_fallocate")
 @pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS])
 def test_disk_that_cannot_preallocate_is_good_enough(

@@ -14,11 +14,12 @@ import pytest
 from tests.store.actions import PART, commit, content, create, md5, refusal, server_store, sync, upload, write
 from tests.store.mending import (
     add_members,
-    begin_folder,
     block,
     check_all,
     compare,
     create_folder,
+    flip,
+    part_path,
     stored_files,
     tree_of,
 )
@@ -46,18 +47,6 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> RangeSet:
 
     monkeypatch.setattr(os, "preadv", watching)
     return seen
-
-
-def part_path(folder: Path) -> Path:
-    return folder / "incoming" / PART.hex()
-
-
-def flip(path: Path, offset: int) -> None:
-    with path.open("r+b") as file:
-        file.seek(offset)
-        (byte,) = file.read(1)
-        file.seek(offset)
-        file.write(bytes([byte ^ 1]))
 
 
 # -- what is read back -------------------------------------------------------------------------------------------------
@@ -106,28 +95,6 @@ def test_no_byte_of_a_file_is_read_back_before_it_takes_bytes_again(tmp_path: Pa
     assert reads.total == 0
     assert check_all(store) == ()
     assert tuple(reads) == ((0, 5 * MIB),)
-    store.close()
-
-
-@needs_preadv
-def test_members_whose_md5_is_in_the_journal_are_not_read_again(tmp_path: Path, reads: RangeSet) -> None:
-    sizes = (3 * MIB + 5, 0, 2 * MIB, 1_000, 2 * MIB)
-    data = content(sum(sizes))
-    tree = tree_of(data, sizes)
-    store = server_store(tmp_path)
-    begin_folder(store, tree)
-    stop = sum(sizes[:4]) + 1_500_000  # in the middle of the last
-    write(store, data, 0, stop)
-    sync(store)
-    store.close()
-    store = server_store(tmp_path)
-    assert create_folder(store, tree).present == ((0, stop),)
-    assert check_all(store) == ()
-    first_block = stop // BLOCK_SIZE * BLOCK_SIZE
-    assert reads.first >= min(sum(sizes[:4]), first_block) // BLOCK_SIZE * BLOCK_SIZE
-    assert reads.last == stop
-    write(store, data, stop, len(data))
-    assert isinstance(perform(store, CommitPart(1, PART, tree_md5(tree))), FileEntry)
     store.close()
 
 

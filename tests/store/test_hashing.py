@@ -88,6 +88,19 @@ def test_what_became_known_is_taken_once() -> None:
     assert running.take() == ({}, {})
 
 
+def test_what_could_not_be_written_down_is_given_again() -> None:
+    running = RunningHash(folder(SIZES))
+    feed(running, DATA, len(DATA))
+    running.forget(0, BLOCK_SIZE)
+    feed(running, DATA, len(DATA))
+    lost_blocks, lost_members = map(tuple, running.take_losses())
+    blocks, md5s = running.take()
+    assert all((lost_blocks, lost_members, blocks, md5s))
+    running.take_back(lost_blocks, lost_members, blocks, md5s)
+    assert tuple(map(tuple, running.take_losses())) == (lost_blocks, lost_members)
+    assert running.take() == (blocks, md5s)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_what_a_journal_knows_is_not_read_again(seed: int) -> None:
     random = Random(seed)
@@ -120,14 +133,16 @@ def test_bytes_that_turn_out_wrong_are_hashed_again(seed: int) -> None:
     wrong[number * BLOCK_SIZE + random.randrange(BLOCK_SIZE)] ^= 1
     running = RunningHash(folder(SIZES))
     feed(running, bytes(wrong), random.randrange((number + 1) * BLOCK_SIZE, len(DATA) + 1))
-    blocks, members = running.forget(number * BLOCK_SIZE, (number + 1) * BLOCK_SIZE)
-    assert blocks == range(number, number + 1)
     start, stop = number * BLOCK_SIZE, (number + 1) * BLOCK_SIZE
+    running.forget(start, stop)
+    blocks, members = map(tuple, running.take_losses())
+    assert blocks == ((number, number + 1),)
     touched = [place for place, (left, right) in enumerate(SPANS) if left < stop and start < right]
-    assert (members.start, members.stop) == (touched[0], touched[-1] + 1)
+    assert members == ((touched[0], touched[-1] + 1),)
+    assert not any(running.take_losses())
     noted, md5s = running.take()
     assert number not in noted
-    assert md5s.keys().isdisjoint(members)
+    assert md5s.keys().isdisjoint(range(*members[0]))
     feed(running, DATA, len(DATA))
     assert (bytes(running.md5s), bytes(running.hashes)) == (MEMBERS, block_hashes(DATA))
 

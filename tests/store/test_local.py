@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -284,6 +286,21 @@ def test_parts_that_belong_to_no_transfer_are_removed_after_a_while(tmp_path: Pa
     store = at(PART_LIFETIME + 1)
     create(store, 1_000, part_id=part_id(3), name="3.bin")
     assert [name[1] for name in in_downloads(tmp_path)] == ["1", "3"]
+    store.close()
+
+
+def test_old_part_that_cannot_be_removed_holds_no_new_download_up(tmp_path: Path) -> None:
+    def at(now: int) -> LocalStore:
+        return LocalStore(tmp_path / "downloads", clock=lambda: now, home=tmp_path / "home")
+
+    store = at(0)
+    create(store, 1_000, part_id=part_id(1), name="1.bin")
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "home" / TRANSFER_DATABASE)) as database:
+        database.execute("CREATE TRIGGER keep BEFORE DELETE ON parts BEGIN SELECT RAISE(ABORT, 'kept'); END")
+    store = at(PART_LIFETIME + 1)
+    create(store, 1_000, part_id=part_id(2), name="2.bin")
+    assert [name[1] for name in in_downloads(tmp_path)] == ["2"]
     store.close()
 
 

@@ -20,8 +20,8 @@ from tests.store.actions import (
     upload,
     write,
 )
-from tests.store.shelf import BEN, begin, mark, opened, put, put_folder, read_all, tree_md5
-from udpchat.config import BLOCK_SIZE, CHECK_SLICE
+from tests.store.shelf import BEN, begin, expire, mark, opened, put, put_folder, read_all, tree_md5
+from udpchat.config import BLOCK_SIZE, CHECK_SLICE, ROOM_LIFETIME
 from udpchat.errors import ErrorCode
 from udpchat.files.local_ports import (
     ClaimTransfer,
@@ -35,7 +35,17 @@ from udpchat.files.local_ports import (
     Transfer,
     Wish,
 )
-from udpchat.files.ports import CheckPart, CommitPart, CompareBlocks, DigestSource, HashBlocks, PartChecked
+from udpchat.files.ports import (
+    AbortPart,
+    CheckPart,
+    ClosePart,
+    CommitPart,
+    CompareBlocks,
+    DigestSource,
+    HashBlocks,
+    PartChecked,
+    PartCreated,
+)
 from udpchat.protocol.ports import perform
 from udpchat.store.memory import MemoryStore
 from udpchat.store.memory_files import CAPACITY
@@ -150,6 +160,21 @@ def test_capacity_is_a_full_disk() -> None:
     store = make(capacity=len(DATA))
     create(store, len(DATA))
     assert refusal(store, create_request(1, part_id=bytes(16))).code == ErrorCode.NO_SPACE
+
+
+def test_room_of_an_upload_that_nobody_goes_on_with_is_given_back() -> None:
+    store = make(capacity=len(DATA) + 100)
+    create(store, len(DATA))
+    write(store, DATA, 0, 1_000)
+    assert perform(store, ClosePart(PART)) is None
+    other = create_request(len(DATA) - 1_000, part_id=bytes(16))
+    assert refusal(store, other).code == ErrorCode.NO_SPACE
+    assert expire(store, 1_700_000_000_000_000 + 2 * ROOM_LIFETIME) == ()
+    assert isinstance(perform(store, other), PartCreated)
+    assert refusal(store, create_request(len(DATA))).code == ErrorCode.NO_SPACE
+    assert perform(store, AbortPart(1, bytes(16))) is None
+    assert create(store, len(DATA)).present == ((0, 1_000),)
+    assert upload(store, DATA).size == len(DATA)
 
 
 def test_download_lies_in_the_folder_it_was_asked_into() -> None:

@@ -64,6 +64,7 @@ def test_part_is_written_down_with_all_that_was_said_of_it(journal: PartJournal)
     (row,) = journal.parts()
     assert row == journal.part(PART)
     assert row.info == INFO
+    assert (journal.part_ids(), list(journal.infos())) == ((PART,), [INFO])
     assert isinstance(row.info.flags, FileFlag)
     assert (row.present, row.md5, row.file_id, row.target, row.root, row.touched_at) == (0, None, None, "", b"", 100)
     assert (journal.part_count(INFO.owner), journal.part_count(OTHER), journal.part(OTHER)) == (1, 0, None)
@@ -76,7 +77,7 @@ def test_part_that_is_refused_leaves_nothing(connection: sqlite3.Connection) -> 
     journal = PartJournal(connection)
     with pytest.raises(StorageError, match="too much"):
         journal.add_part(INFO, 100, refuse)
-    assert journal.parts() == ()
+    assert journal.part_ids() == ()
     journal.add_part(INFO, 100)
 
 
@@ -127,7 +128,7 @@ def test_part_that_ends_leaves_nothing_of_itself(journal: PartJournal) -> None:
     journal.add_members(PART, 0, MEMBERS)
     journal.save(PART, JournalEntry(((0, 4),), [(0, sha(0))]), 200)
     journal.remove_part(PART)
-    assert not journal.parts()
+    assert (journal.part_ids(), list(journal.parts()), list(journal.infos())) == ((), [], [])
     assert (bytes(journal.hashes(PART)), journal.member_count(PART)) == (b"", 0)
 
 

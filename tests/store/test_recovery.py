@@ -126,6 +126,69 @@ def test_stored_file_that_nobody_knows_goes_to_quarantine(tmp_path: Path) -> Non
     assert sorted(path.name for path in (tmp_path / "quarantine").iterdir()) == ["cd" * 16, "cd" * 16 + ".2"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX")
+def test_what_is_not_ours_is_left_alone_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    interrupted(tmp_path)
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"keep me")
+    incoming, stored = tmp_path / "incoming", tmp_path / "files"
+    for folder in (incoming, stored):
+        (folder / "lost+found").mkdir()
+        (folder / "\x1b[2Jlink").symlink_to(victim)
+        os.mkfifo(folder / ("ab" * 16))
+    (incoming / "notes.txt").write_bytes(b"mine")
+    before = sorted((*incoming.iterdir(), *stored.iterdir()))
+    store = server_store(tmp_path)
+    assert create(store, len(DATA)).present == ((0, 20_000), (30_000, 40_000))
+    assert sorted((*incoming.iterdir(), *stored.iterdir())) == before
+    assert victim.read_bytes() == b"keep me"
+    assert set(store.recovered.strange) == {str(path.relative_to(tmp_path)) for path in before} - {f"incoming/{NAME}"}
+    assert (store.recovered.leftovers, store.recovered.quarantined) == ((), ())
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "incoming/notes.txt" in told
+    assert "and 2 more" in told
+    assert told.isprintable()
+    assert upload(store, DATA).size == len(DATA)
+    store.close()
+
+
+def test_directory_in_place_of_a_part_does_not_keep_a_server_from_its_start(tmp_path: Path) -> None:
+    path = interrupted(tmp_path)
+    path.unlink()
+    (path / "deep").mkdir(parents=True)
+    store = server_store(tmp_path)
+    assert (store.recovered.cut, store.recovered.strange) == ((PART,), (f"incoming/{NAME}",))
+    assert "move that away" in refusal(store, create_request(len(DATA))).text
+    assert perform(store, AbortPart(1, PART)) is None
+    assert "move that away" in refusal(store, create_request(len(DATA))).text
+    store.close()
+    assert (path / "deep").is_dir()
+    interrupted(tmp_path / "other")
+    path = tmp_path / "other" / "incoming" / NAME
+    path.unlink()
+    path.mkdir()
+    late = 1_700_000_000_000_000 + 2 * PART_LIFETIME
+    store = ServerStore(tmp_path / "other", clock=lambda: late, random_bytes=bytes, limits=Limits())
+    assert store.recovered.expired == (PART,)
+    store.close()
+
+
+def test_files_that_are_gone_or_nobody_knows_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = server_store(tmp_path)
+    gone = [upload(store, DATA, part_id=bytes([number]) * 16) for number in range(7)]
+    store.close()
+    assert not caplog.records
+    for entry in gone:
+        (tmp_path / "files" / entry.file_id.hex()).unlink()
+    (tmp_path / "files" / ("cd" * 16)).write_bytes(b"who am I?")
+    server_store(tmp_path).close()
+    missing, unknown = (record.getMessage() for record in caplog.records)
+    assert gone[0].file_id.hex()[:8] in missing
+    assert "and 2 more" in missing
+    assert "report.pdf" not in missing
+    assert "cd" * 16 in unknown
+
+
 class CrashError(Exception):
     pass
 
@@ -172,6 +235,42 @@ def test_name_that_a_move_only_reserved_is_removed_and_the_part_goes_on(tmp_path
     upload(store, DATA)
     store.close()
     assert list((tmp_path / "quarantine").iterdir()) == []
+
+
+def test_directory_under_the_name_that_a_part_should_have_harms_nothing(tmp_path: Path) -> None:
+    path = linked(tmp_path)
+    path.unlink()
+    path.mkdir()
+    store = server_store(tmp_path)
+    assert store.recovered.strange == (f"files/{path.name}",)
+    assert create(store, len(DATA)).present == ((0, len(DATA)),)
+    commit(store, DATA)
+    store.close()
+    assert path.is_dir()
+
+
+def test_new_name_is_durable_before_the_old_one_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = server_store(tmp_path, portable=False)
+    create(store, len(DATA))
+    write(store, DATA, 0, len(DATA))
+    folder, steps = (tmp_path / "files").stat().st_ino, []
+    fsync, unlink = os.fsync, os.unlink
+
+    def syncing(fd: int) -> None:
+        if os.fstat(fd).st_ino == folder:
+            steps.append("the new name is durable")
+        fsync(fd)
+
+    def unlinking(name: str, *, dir_fd: int | None = None) -> None:
+        if name == NAME:
+            steps.append("the old name goes")
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(os, "unlink", unlinking)
+    commit(store, DATA)
+    assert steps == ["the new name is durable", "the old name goes"]
+    store.close()
 
 
 def test_file_that_was_deleted_just_before_a_stop_is_no_stranger(tmp_path: Path) -> None:

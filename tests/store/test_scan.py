@@ -231,6 +231,24 @@ def test_folder_of_too_many_files_is_refused(
     assert (refused.code, "at most 4" in refused.text) == (ErrorCode.TOO_LARGE, True)
 
 
+def test_folder_of_too_many_files_is_refused_before_all_of_it_was_read(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("udpchat.store.scan.MAX_FOLDER_MEMBERS", 20)
+    honest, reads = os.scandir, [0]
+
+    def counted(path: str | int) -> object:
+        reads[0] += 1
+        return honest(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    root = plant(tmp_path / "things", {"a/" * depth + name: data for depth in range(12) for name, data in LEVEL})
+    assert refusal(store, OpenLocal(1, str(root))).code == ErrorCode.TOO_LARGE
+    assert reads[0] == 6, "folders, of four entries each"
+
+
+LEVEL = (("b", b""), ("c", b""), ("d", b""), ("a", None))
+
 AS_NOBODY = """
 import os, sys
 from pathlib import Path

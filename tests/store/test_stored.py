@@ -11,6 +11,8 @@ from tests.store.actions import commit, content, create, files, md5, server_stor
 from tests.store.shelf import ANN, BEN, begin, delete, expire, find, mark, opened, put, read_all, sees
 from udpchat.config import LOBBY, SECOND
 from udpchat.files.ports import Media
+from udpchat.files.stored_ports import SetAside
+from udpchat.protocol.ports import perform
 from udpchat.store.catalogue import Catalogue
 from udpchat.store.database import open_database, open_reader
 from udpchat.store.file_schema import DATABASE, FILE_SCHEMA
@@ -41,6 +43,17 @@ def test_expired_files_leave_the_disk(tmp_path: Path) -> None:
     entries = [put(store, name=name) for name in "abc"]
     assert expire(store, entries[-1].expires_at) == tuple(entries)
     assert blobs(tmp_path) == []
+    store.close()
+
+
+def test_bytes_of_a_file_that_is_set_aside_are_kept_for_a_human(tmp_path: Path) -> None:
+    store = server_store(tmp_path)
+    entry = put(store, DATA)
+    assert perform(store, SetAside(4, entry.file_id)) == entry
+    store.close()
+    store = server_store(tmp_path)
+    assert (store.recovered.quarantined, store.recovered.missing, blobs(tmp_path)) == ((), (), [])
+    assert (tmp_path / "quarantine" / entry.file_id.hex()).read_bytes() == DATA
     store.close()
 
 
@@ -185,6 +198,22 @@ def test_list_and_names_are_found_along_an_index(store: ServerStore, tmp_path: P
     for statement in wanted:
         plan = reader.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
         assert not [line for line in plan if str(line[-1]).startswith("SCAN")], (statement, plan)
+    reader.close()
+
+
+def test_who_asks_for_a_name_does_not_wait_for_the_journals_of_uploads(store: ServerStore, tmp_path: Path) -> None:
+    begin(store, 10, name="one.txt")
+    begin(store, 10, name="ONE.TXT")
+    begin(store, 10, name="other.txt")
+    reader = open_reader(tmp_path / DATABASE)
+    statements: list[str] = []
+    reader.set_trace_callback(statements.append)
+    catalogue = Catalogue(reader)
+    assert catalogue.named(sees(BEN), "nothing.txt") is None
+    assert not [statement for statement in statements if "ranges" in statement]
+    assert getattr(catalogue.named(sees(BEN), "one.txt"), "file_name", "") == "one.txt"
+    assert getattr(catalogue.named(sees(BEN), "One.txt"), "file_name", "") == "ONE.TXT"  # the newest
+    assert len([statement for statement in statements if "ranges" in statement]) == 2
     reader.close()
 
 

@@ -329,6 +329,26 @@ def test_cancelled_download_that_nobody_is_at_is_removed_at_once(
     book.close()
 
 
+def test_cancelled_download_that_cannot_be_removed_now_is_left_for_any_program(
+    tmp_path: Path, make: Callable[[], LocalStore]
+) -> None:
+    book, store = TransferBook(tmp_path / "home"), make()
+    download = claim(store, DOWNLOAD)
+    create(store, 1_000, part_id=DOWNLOAD.part_id)
+    store.close()
+    (part,) = (tmp_path / "downloads").iterdir()
+    part.unlink()
+    part.mkdir()
+    with pytest.raises(StorageError, match="remove what had arrived"):
+        book.set_wish(download.number, Wish.CANCEL)
+    assert list((tmp_path / "home" / "programs").iterdir()) == []
+    assert listed(make()) == (replace(download, wish=Wish.CANCEL),)
+    part.rmdir()
+    book.set_wish(download.number, Wish.CANCEL)
+    assert book.list() == ()
+    book.close()
+
+
 @pytest.mark.parametrize("is_there", [False, True])
 def test_book_says_when_there_is_no_such_transfer(
     is_there: bool, tmp_path: Path, make: Callable[[], LocalStore]
@@ -398,3 +418,17 @@ def test_who_waits_too_long_for_another_program_is_told(tmp_path: Path, monkeypa
         assert connection.execute("SELECT count(*) FROM transfers").fetchone() == (0,)
     first.close()
     second.close()
+
+
+def test_a_download_goes_on_at_another_server_that_has_the_same(make: Callable[[], LocalStore], tmp_path: Path) -> None:
+    store, other, book = make(), b"T" * 32, TransferBook(tmp_path / "home")
+    claimed = save(store, claim(store, DOWNLOAD), wish=Wish.PAUSE, text="gone", done=5)
+    sent = claim(store, UPLOAD)
+    assert not book.move(claimed.number, other, b"g" * 16)  # a program is at it
+    store.close()
+    assert not book.move(sent.number, other, b"g" * 16)
+    assert not book.move(99, other, b"g" * 16)
+    assert book.move(claimed.number, other, b"g" * 16)
+    found = claim(make(), DOWNLOAD, part_id=b"n" * 16, server=other, file_id=b"g" * 16)
+    assert (found.part_id, found.done, found.wish, found.text) == (DOWNLOAD.part_id, 5, Wish.RUN, "")
+    book.close()

@@ -18,6 +18,7 @@ from tests.store.grove import (
     add_members,
     begin_folder,
     check_all,
+    commit_folder,
     found_in,
     in_downloads,
     local_store,
@@ -33,7 +34,7 @@ from udpchat.config import BLOCK_SIZE
 from udpchat.errors import ErrorCode
 from udpchat.files.blocks import HASH_SIZE
 from udpchat.files.members import NO_MD5, Index, MemberInfo
-from udpchat.files.ports import ClosePart, CommitPart, CompareBlocks, FileEntry, PartSynced, SyncPart
+from udpchat.files.ports import ClosePart, CommitPart, CompareBlocks, PartSynced, SyncPart
 from udpchat.protocol.ports import Job, perform
 from udpchat.store.local import LocalStore
 from udpchat.store.part_journal import PartJournal
@@ -100,8 +101,7 @@ def test_a_sync_makes_a_bounded_number_of_files_and_says_what_is_durable(store: 
         assert sync(store) == PartSynced(PART, count * AT_ONCE * EACH, count * AT_ONCE * EACH)
         assert len(found_in(staging(tmp_path))) == count * AT_ONCE + 1
     assert sync(store).durable_bytes == sync(store).durable_bytes == len(data)
-    entry = perform(store, CommitPart(3, PART, md5_of(TINY)))
-    assert isinstance(entry, FileEntry)
+    entry = commit_folder(store, TINY)
     assert found_in(Path(entry.path)) == TINY
 
 
@@ -113,8 +113,7 @@ def test_bytes_of_files_that_are_not_whole_wait_as_well(store: LocalStore) -> No
     assert durable == [2 * AT_ONCE, 4 * AT_ONCE, 2 * len(data) // EACH]
     for offset in range(0, len(data), EACH):
         write_folder(store, data, offset + 2, offset + EACH)
-    entry = perform(store, CommitPart(3, PART, md5_of(TINY)))
-    assert isinstance(entry, FileEntry)
+    entry = commit_folder(store, TINY)
     assert found_in(Path(entry.path)) == TINY
 
 
@@ -189,9 +188,8 @@ def test_what_waited_when_a_client_ended_is_asked_for_again_and_nothing_else(tmp
     assert begin_folder(store, TINY).present == ((0, AT_ONCE * EACH),)
     assert check_all(store) == ()
     write_folder(store, data, AT_ONCE * EACH, len(data))
-    entry = perform(store, CommitPart(3, PART, md5_of(TINY)))
+    entry = commit_folder(store, TINY)
     store.close()
-    assert isinstance(entry, FileEntry)
     assert found_in(Path(entry.path)) == TINY
     assert in_downloads(tmp_path) == [NAME]
 
@@ -250,6 +248,5 @@ def test_writes_beside_syncs_lose_nothing(store: LocalStore) -> None:
             elif running[0][1].done() or stop == len(data):
                 job, future = running.pop()
                 assert isinstance(job.finish(future.result()), PartSynced)
-    entry = perform(store, CommitPart(3, PART, md5_of(tree)))
-    assert isinstance(entry, FileEntry)
+    entry = commit_folder(store, tree)
     assert found_in(Path(entry.path)) == dict(sorted(tree.items()))

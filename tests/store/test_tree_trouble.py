@@ -23,6 +23,7 @@ from tests.store.grove import (
     begin_folder,
     begun,
     check_all,
+    commit_folder,
     found_in,
     in_downloads,
     local_store,
@@ -314,7 +315,7 @@ def test_write_and_sync_may_overlap(store: LocalStore) -> None:
 def test_ten_thousand_files_are_received_with_bounded_memory_and_few_open_files(tmp_path: Path) -> None:
     tree = {f"{number // 100:02}": None for number in range(10_000)}
     tree |= {f"{number // 100:02}/{number % 100:02}": b"%d" % number for number in range(10_000)}  # type: ignore[misc]
-    members, data, digest = members_of(tree), whole(tree), md5_of(tree)
+    members, data = members_of(tree), whole(tree)
     store: Store = local_store(tmp_path)
     tracemalloc.start()
     begin_folder(store, tree)
@@ -322,8 +323,7 @@ def test_ten_thousand_files_are_received_with_bounded_memory_and_few_open_files(
     write_folder(store, data, 0, len(data))
     if sys.platform == "linux":
         assert len(os.listdir("/proc/self/fd")) < 200
-    entry = perform(store, CommitPart(3, PART, digest))
-    assert isinstance(entry, FileEntry)
+    entry = commit_folder(store, tree)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     store.close()

@@ -175,6 +175,10 @@ class ChatServer:
 
         self._talking.share(session, file, on_stored, sent_at=sent_at, place=place)
 
+    def leave_word(self, session: Session, message_id: bytes, text: str, *, sent_at: int, place: Place) -> None:
+        """Say for somebody what another is to find when they are back. message_id: the same is said once."""
+        self._talking.leave_word(session, message_id, text, sent_at=sent_at, place=place)
+
     def rooms_of(self, session: Session) -> frozenset[str]:
         """The rooms that somebody is a member of, the lobby among them; folded names."""
         seat = self.hall.find(session.connection_id)

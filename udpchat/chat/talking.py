@@ -229,7 +229,24 @@ class Talking:
 
         The session may be over: the file is stored, and those it is for are to know. sent_at: wall clock [us].
         """
+        self._write_down(session, place, file.file_id, then, sent_at=sent_at, file=file)
 
+    def leave_word(self, session: Session, message_id: bytes, text: str, *, sent_at: int, place: Place) -> None:
+        """Say for somebody what another is to find when they are back; the same id is said once."""
+        # When it cannot be stored nobody waits for it: it was only news.
+        self._write_down(session, place, message_id, lambda _result: None, sent_at=sent_at, text=text)
+
+    def _write_down(
+        self,
+        session: Session,
+        place: Place,
+        message_id: bytes,
+        then: Then,
+        *,
+        sent_at: int,
+        text: str = "",
+        file: Attachment | None = None,
+    ) -> None:
         def answer(result: Stored | StorageError, now: int) -> None:
             self._throttle.charge(session.person_id, now)
             then(result)
@@ -238,13 +255,13 @@ class Talking:
 
         request = AddMessage(
             request_id=0,
-            message_id=file.file_id,
+            message_id=message_id,
             sender_id=session.person_id,
             sender=session.nick,
             room=place.room,
             recipient_id=place.person_id,
             recipient=place.nick,
-            text="",
+            text=text,
             sent_at=sent_at,
             attachment=file,
             identity=session.identity,

@@ -43,7 +43,9 @@ class Visits:
         return over
 
     def _is_busy(self, connection_id: bytes) -> bool:
-        """Whether a file is on its way, either way."""
+        """Whether a file is on its way, either way, or another service keeps it."""
+        if self._hall.desk.members.is_kept(connection_id):
+            return True
         connection = self._hall.desk.endpoint.find(connection_id)
         return connection is not None and (
             connection.receiver.transfer_count > 0 or not connection.transmitter.transfers.is_idle

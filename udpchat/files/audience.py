@@ -48,6 +48,13 @@ class Audience(Protocol):
         """Make a stored file a message of its room, or a private one; then: called when it is one, or could not be."""
         ...
 
+    def leave_word(self, session: Session, entry: FileEntry, text: str, at: int) -> None:
+        """Let the owner of a file, who is not here, find a private line of this person when they are back; once.
+
+        at: wall clock [us].
+        """
+        ...
+
     def rooms(self, session: Session) -> frozenset[str]:
         """Rooms whose files this person may see, by normal name (chat/names.py), the lobby among them."""
         ...

@@ -197,13 +197,13 @@ class FileClient:
 
     def next_timeout(self) -> int | None:
         """When there is something to write down, or to ask once more."""
-        found = (self.wishes.next_timeout(), self._transfers.leftovers.next_timeout())
+        found = (self.wishes.next_timeout(), self._transfers.next_timeout())
         return min((at for at in found if at is not None), default=None)
 
     def handle_timeout(self, now: int) -> None:
         """Write progress down, see what other programs wish, and tell the server what it could not hear before."""
         self.wishes.handle_timeout(now)
-        self._transfers.leftovers.handle_timeout(now)
+        self._transfers.handle_timeout(now)
 
 
 def _tell_putting(putting: Putting, record: Credit | Missing | WantBlocks | Pace) -> None:

@@ -9,17 +9,18 @@ from typing import Any
 
 from udpchat.config import MAX_TRANSFER_RUNS
 from udpchat.errors import ErrorCode, RefusedError, StorageError
+from udpchat.files.answering import Known
 from udpchat.files.blocks import NO_ROOT
-from udpchat.files.events import FileDelivered, TransferFailed
+from udpchat.files.events import FileDelivered, FileRemoved, TransferFailed
 from udpchat.files.listing import PAGE, member_records
-from udpchat.files.members import WHOLE, MemberInfo
-from udpchat.files.ports import CloseSource, FileEntry
+from udpchat.files.members import NO_MD5, WHOLE, MemberInfo
+from udpchat.files.ports import CloseSource, FileEntry, HashBlocks
 from udpchat.files.rereading import Rereadings
 from udpchat.files.sending import Outgoing
 from udpchat.files.shares import Shares
 from udpchat.files.shelf import Shelf, discreet, discreet_words
 from udpchat.files.states import States
-from udpchat.files.stored_ports import FindFile, ListMembers, OpenStored, Stored
+from udpchat.files.stored_ports import FindFile, ListMembers, OpenStored, SetAside, Stored
 from udpchat.protocol.events import RecordReceived
 from udpchat.protocol.members import Session
 from udpchat.protocol.ports import StoreRequest
@@ -28,6 +29,9 @@ from udpchat.wire.numbers import PLAIN_FILE, FileFlag, FileState, MemberFlag, Pr
 from udpchat.wire.records import Cancel, Credit, Done, Fetch, Missing, Offer, Pace, Received, WantBlocks, encode_record
 
 REREAD_ENOUGH = "its blocks were asked for too often; connect anew and fetch it anew"
+DAMAGED = "it was damaged on this disk; its bytes are kept in quarantine, and its owner has to send it again"
+DOUBTED = "it is not what was read, though its time is still the same; it is read again"
+DAMAGED_STAYS = "it is damaged on this disk and could not be set aside: delete it"
 DOWNLOAD_IDS = 2**31  # transfer ids of downloads start here, so that they never meet those of uploads
 
 Key = tuple[bytes, int]  # connection id, transfer id
@@ -50,6 +54,7 @@ class Download:
     rate: int = 0
     share: int = 0
     is_sending: bool = False
+    is_delivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,16 @@ class Downloads:
         self._last_transfer += 1
         key = (wish.connection_id, self._last_transfer)
         offer = _offer(key[1], stored)
-        outgoing = Outgoing(self._desk, *key, offer.size, stored.source, on_failed=lambda error: self._fail(key, error))
+        is_index_needed = offer.flags & FileFlag.FOLDER  # for the MD5: of a folder only the root tells
+        known = Known(lambda: self._on_damaged(key), offer.root, NO_MD5 if is_index_needed else offer.md5)
+        outgoing = Outgoing(
+            self._desk,
+            *key,
+            offer.size,
+            stored.source,
+            on_failed=lambda error: self._fail(key, error),
+            known=known,
+        )
         self._downloads[key] = Download(
             wish.session, _travelling(stored), outgoing, wish.record.present, offer.md5, stored.member is None
         )
@@ -234,9 +248,10 @@ class Downloads:
             self._fail(key, StorageError(REREAD_ENOUGH, ErrorCode.DIGEST_MISMATCH))
 
     def on_acked(self, connection_id: bytes, transfer_id: int, at: int) -> None:
-        """Every byte has reached the client. at: wall clock [us]."""
+        """Every byte has reached the client, for the first time or after a repair. at: wall clock [us]."""
         download = self._downloads.get((connection_id, transfer_id))
-        if download is not None and download.is_whole:
+        if download is not None and download.is_whole and not download.is_delivered:
+            download.is_delivered = True
             self._states.mark(download.session, download.entry, FileState.DELIVERED, at)
 
     def on_received(self, received: RecordReceived, record: Received, at: int) -> None:
@@ -273,13 +288,41 @@ class Downloads:
     # -- the end of one ------------------------------------------------------------------------------------------------
 
     def on_source_failed(self, connection_id: bytes, transfer_id: int) -> None:
-        """A stored file gave fewer bytes than it has."""
-        self._fail((connection_id, transfer_id), StorageError("the stored file cannot be read"))
+        """A stored file gave fewer bytes than it has. Why, storage knows of what lies in a shared folder."""
+        key, unreadable = (connection_id, transfer_id), StorageError("the stored file cannot be read")
+        download = self._downloads.get(key)
+        if download is None or not download.entry.path:
+            self._fail(key, unreadable)
+            return
 
-    def on_deleted(self, file_id: bytes) -> None:
-        """A file is gone, deleted or expired, and so are its downloads."""
+        def on_read(result: bytes | StorageError, now: int) -> None:  # noqa: ARG001 - an Answer
+            self._fail(key, result if isinstance(result, StorageError) else unreadable)
+
+        self._desk.ask(HashBlocks(0, download.outgoing.source, 0, 1), on_read)
+
+    def on_gone(self, file_id: bytes, text: str, code: ErrorCode = ErrorCode.UNKNOWN_FILE) -> None:
+        """A file is not there any more, and so are its downloads. text: why."""
         for key in [key for key, download in self._downloads.items() if download.entry.file_id == file_id]:
-            self._fail(key, StorageError("the file was deleted", ErrorCode.UNKNOWN_FILE))
+            self._fail(key, StorageError(text, code))
+
+    def _on_damaged(self, key: Key) -> None:
+        """A stored file is not what was stored: nobody can have it, and nothing that is said of it is true."""
+        if (download := self._downloads.get(key)) is None:
+            return
+        entry = download.entry
+        nick, words = entry.owner_nick, DOUBTED if entry.path else DAMAGED
+        text = f"the server's copy of it is damaged: {nick} has to send it again"
+        if entry.path:  # it lies where its owner can do with it what he wants
+            text = f"{nick} has changed it and left its time as it was; it is being read again"
+        self.on_gone(entry.file_id, text, ErrorCode.DIGEST_MISMATCH)
+
+        def on_aside(result: FileEntry | StorageError, now: int) -> None:  # noqa: ARG001 - an Answer
+            if isinstance(result, FileEntry):
+                self._desk.tell(FileRemoved("", discreet(result), words))
+            elif result.code != ErrorCode.UNKNOWN_FILE:  # else it was noticed twice
+                self._desk.tell(TransferFailed(0, "", discreet(entry).file_name, result.code, DAMAGED_STAYS))
+
+        self._desk.ask(SetAside(0, entry.file_id), on_aside)
 
     def on_closed(self, connection_id: bytes) -> None:
         """The connection is gone."""

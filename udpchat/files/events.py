@@ -18,7 +18,7 @@ class Phase(Enum):
     QUEUED = "queued"  # others go first
     CHECKING = "checking"  # files are being looked at, or the server is being asked
     RUNNING = "running"
-    WAITING = "waiting"  # the connection is lost, or another program of ours is at it
+    WAITING = "waiting"  # the connection is lost, the server has no room, or another program of ours is at it
     PAUSED = "paused"
 
 
@@ -53,7 +53,7 @@ class UploadBegan:
 class TransferFailed:
     """A transfer ended without a whole file. request_id: of the client's verb; 0 at the server.
 
-    is_remote: it is the disk of the other end that failed.
+    is_remote: it is the disk of the other end that failed. number: of one that rests, with what has arrived; else 0.
     """
 
     request_id: int
@@ -62,6 +62,7 @@ class TransferFailed:
     code: int
     text: str
     is_remote: bool = False
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,14 @@ class SendingTuned:
 
 @dataclass(frozen=True, slots=True)
 class FileRemoved:
-    """A stored file is gone, at the server. nick: who deleted it; empty: its time was over."""
+    """A stored file is gone, at the server. nick: who deleted it; empty: nobody did, and text says why.
+
+    text: empty: its time was over.
+    """
 
     nick: str
     entry: FileEntry
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +118,23 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TransferResting:
-    """A transfer of ours does not go on for now: it was paused, or it is another program's. It is not lost."""
+    """A transfer of ours does not go on for now. It is not lost.
+
+    text: why. is_tried_again: there is no room for it, and it goes on by itself; else it was paused.
+    """
 
     request_id: int
     transfer: Transfer
     text: str
+    is_tried_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TransfersAdopted:
-    """Transfers of earlier runs that go on here now, those that are paused included."""
+    """Transfers of earlier runs that go on here now, those that are paused included.
+
+    request_id: 0 for those of another program, which died while this one ran.
+    """
 
     request_id: int
     transfers: tuple[Transfer, ...]
@@ -133,7 +145,7 @@ class Uploaded:
     """A file or folder of ours is stored at the server. md5_sent and md5_stored are equal.
 
     started, finished: `now` [us]. members: of a folder. left_out: what of it was not sent, see LocalFile.
-    resumed: bytes that the server had already.
+    resumed: bytes that the server had already, on this connection; earlier: when this program began.
     """
 
     request_id: int
@@ -147,13 +159,14 @@ class Uploaded:
     members: int = 0
     left_out: tuple[str, ...] = ()
     resumed: int = 0
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
     """A file or folder is stored here. path: where. started, finished: `now` [us]. members: of a folder.
 
-    resumed: bytes that were here already.
+    resumed, earlier: bytes that were here already; see Uploaded.
     """
 
     request_id: int
@@ -167,6 +180,7 @@ class Downloaded:
     file_id: bytes = bytes(16)
     members: int = 0
     resumed: int = 0
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,7 @@ class Fetching:
             self._take_index(offer, result)
 
     def _take_index(self, offer: Offer, created: PartCreated) -> None:
-        self._task.resumed = sum(stop - start for start, stop in created.present)
+        self._task.go_on_from(created.present)
         if not is_folder(offer.flags) or created.is_indexed:
             self._take_bytes(offer, created)
             return
@@ -298,6 +298,7 @@ class Fetching:
             offer.file_id,
             offer.members,
             task.resumed if self._incoming is not None else offer.size,
+            offer.size if task.earlier is None else task.earlier,
         )
         self._ends.on_finished(task, event)
 

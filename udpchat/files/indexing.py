@@ -14,6 +14,7 @@ from udpchat.wire.records import Member
 
 KNOWN_FLAGS = MemberFlag.DIRECTORY | MemberFlag.EXECUTABLE
 SHOWN = 80  # characters of a path in words
+_NOWHERE = frozenset({"", ".", ".."})
 
 
 class IndexRules:
@@ -31,8 +32,8 @@ class IndexRules:
         """Why the next member cannot be, None when it can."""
         self._left -= 1
         self._bytes += member.size
-        self._path_bytes += len(member.path.encode())
-        if (text := self._path_fault(member.path)) is not None:
+        self._path_bytes += len(member.path.encode(errors="replace"))
+        if (text := path_fault(member.path) or self._place_fault(member.path)) is not None:
             return StorageError(f"the folder has a member that cannot be: {text}", ErrorCode.NAME_NOT_ALLOWED)
         if self._path_bytes > MAX_INDEX_PATHS:
             text = f"the names in a folder have at most {MAX_INDEX_PATHS} bytes together; send its parts one by one"
@@ -49,12 +50,8 @@ class IndexRules:
             self._folders.add(member.path)
         return None
 
-    def _path_fault(self, path: str) -> str | None:
+    def _place_fault(self, path: str) -> str | None:
         parent, _, _ = path.rpartition("/")
-        if not path or any(part in ("", ".", "..") for part in path.split("/")) or "\0" in path:
-            return f"{_shown(path)} is no path inside a folder"
-        if len(path.encode()) > MAX_MEMBER_PATH:
-            return f"a path inside a folder has at most {MAX_MEMBER_PATH} bytes, and {_shown(path)} has more"
         if path in self._paths:
             return f"{_shown(path)} is there twice"
         if parent and parent not in self._folders:
@@ -120,6 +117,22 @@ class Indexing:
         self._rules = None
         self._group.clear()
         self._then(error)
+
+
+def path_fault(path: str) -> str | None:
+    """Why this is no path of a member, whatever else is in the folder; None when it is one.
+
+    A path is judged as text, for every system alike; what a disk can call it is for whoever has the disk.
+    """
+    if "\0" in path or not _NOWHERE.isdisjoint(path.split("/")):
+        return f"{_shown(path)} is no path inside a folder"
+    try:
+        length = len(path.encode())
+    except UnicodeEncodeError:
+        return f"{_shown(path)} is no text"
+    if length > MAX_MEMBER_PATH:
+        return f"a path inside a folder has at most {MAX_MEMBER_PATH} bytes, and {_shown(path)} has more"
+    return None
 
 
 def _shown(path: str) -> str:

@@ -15,6 +15,7 @@ from udpchat.wire.records import DeleteFile, Fetch, Offer, Received
 
 AT_ONCE: Final = 4  # that the server is asked about; of what it is offered and asked it takes 16
 RETRY: Final = 1 * SECOND  # after which it is asked again when it could not say
+QUIET: Final = 60 * SECOND  # without an answer: others get their turn, and it is asked again on the next connection
 LATER: Final = (
     ErrorCode.STORAGE_FAILED,
     ErrorCode.NO_SPACE,
@@ -43,7 +44,7 @@ class Leftovers:
         self._uploads: dict[bytes, Transfer] = {}  # by upload id
         self._arrived: dict[bytes, _Arrived] = {}  # by part id
         self._waiting: dict[bytes, None] = {}  # part ids that the server is to be asked about next, in order
-        self._asked: set[bytes] = set()  # those that it is being asked about
+        self._asked: dict[bytes, int] = {}  # those that it is being asked about, and how long: 0 is not known yet
         self._refused: set[bytes] = set()  # those that wait until `_retry_at`
         self._retry_at: int | None = None
 
@@ -83,11 +84,17 @@ class Leftovers:
         self._retry_at = None
 
     def next_timeout(self) -> int | None:
-        """When to ask again; 0 is as soon as it is known what time it is."""
-        return self._retry_at
+        """When to ask again, or about others; 0 is as soon as it is known what time it is."""
+        return min((at for at in (self._retry_at, *self._asked.values()) if at is not None), default=None)
 
     def handle_timeout(self, now: int) -> None:
-        """Ask again what was refused."""
+        """Ask again what was refused, and about others what is not answered."""
+        for part_id, until in list(self._asked.items()):
+            if not until:
+                self._asked[part_id] = now + QUIET
+            elif now >= until:
+                del self._asked[part_id]
+        self._see_to()
         if self._retry_at is None or now < self._retry_at:
             return
         if not self._retry_at:
@@ -107,10 +114,10 @@ class Leftovers:
             part_id = next(iter(self._waiting))
             del self._waiting[part_id]
             if part_id in self._uploads:
-                self._asked.add(part_id)
+                self._asked[part_id] = 0
                 self._send_removal(part_id)
             elif part_id in self._arrived:
-                self._asked.add(part_id)
+                self._asked[part_id] = 0
                 self._ask_for_offer(self._arrived[part_id])
 
     def _send_removal(self, upload_id: bytes) -> None:
@@ -147,12 +154,12 @@ class Leftovers:
             return
         self._refused.add(part_id)
         self._retry_at = self._retry_at or 0
-        self._asked.discard(part_id)
+        self._asked.pop(part_id, None)
         self._see_to()
 
     def _settle(self, part_id: bytes) -> None:
         self._uploads.pop(part_id, None)
         self._arrived.pop(part_id, None)
         self._exchange.ask(EndTransfer(part_id))
-        self._asked.discard(part_id)
+        self._asked.pop(part_id, None)
         self._see_to()

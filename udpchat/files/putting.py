@@ -112,7 +112,7 @@ class Putting:
         task, file = self._task, self._file
         if task.started is None:
             task.started = now
-        task.resumed = sum(stop - start for start, stop in opened.present)
+        task.go_on_from(opened.present)
         self._outgoing = Outgoing(
             self._exchange.desk,
             self._exchange.connection_id,
@@ -175,6 +175,7 @@ class Putting:
             len(file.index) if file.index is not None else 0,
             file.left_out,
             task.resumed if self._md5 else file.size,
+            file.size if task.earlier is None else task.earlier,
         )
         self._ends.on_finished(task, event)
 

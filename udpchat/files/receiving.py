@@ -35,7 +35,8 @@ class _Unsynced:
 class Incoming:
     """One part that is being filled from one connection.
 
-    The sender may be `transfer_credit` ahead of what is durable: a slow disk stalls this transfer and nothing else.
+    The sender may be `transfer_credit` ahead of what is durable: a slow disk stalls this transfer and nothing else. Of
+    what is durable, so much again may lie behind the first hole: a packet that is lost twice stalls nothing.
     created: as storage answered CreatePart. on_failed: called when the disk fails. present: byte ranges that were there
     at the start; received: what is there now. The part is the caller's to close or to abort, also when `commit` failed.
     """
@@ -186,7 +187,9 @@ class Incoming:
         if isinstance(result, StorageError):
             self._on_failed(result)
             return
-        limit = min(self.size, result.durable_prefix + self._desk.endpoint.config.transfer_credit)
+        credit = self._desk.endpoint.config.transfer_credit
+        # What is durable behind a hole takes no credit; so much again is the most, for the hasher waits for the hole.
+        limit = min(self.size, min(result.durable_bytes, result.durable_prefix + credit) + credit)
         transfer = self._transfer
         if limit > self.limit and transfer is not None:
             self.limit = limit

@@ -100,7 +100,7 @@ class Removal:
 
         def answer(result: FileEntry | StorageError, now: int) -> None:  # noqa: ARG001 - an Answer
             if not isinstance(result, StorageError):
-                self._downloads.on_deleted(file_id)
+                self._downloads.on_gone(file_id, "the file was deleted")
                 self._desk.tell(FileRemoved(nick, discreet(result)))
             then(result)
 

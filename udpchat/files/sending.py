@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
 
 from udpchat.arq.sender import SendTransfer
-from udpchat.config import BLOCK_SIZE, CHECK_SLICE, MAX_REPAIRS
 from udpchat.errors import ErrorCode, StorageError
-from udpchat.files.blocks import block_count
+from udpchat.files.answering import BlockAnswers, Known
 from udpchat.files.local_ports import ReadAhead
-from udpchat.files.ports import CloseSource, HashBlocks
+from udpchat.files.ports import CloseSource
 from udpchat.protocol.connection import Connection
 from udpchat.protocol.outgoing import OutgoingTransfers
 from udpchat.protocol.ports import Source
 from udpchat.protocol.service import Desk, clip
 from udpchat.wire.numbers import Priority
-from udpchat.wire.records import Blocks, Cancel
-
-BLOCKS_AT_ONCE: Final = CHECK_SLICE // BLOCK_SIZE  # hashed in one go
-LONG_ANSWERS: Final = 1  # message channel of block hashes
+from udpchat.wire.records import Cancel
 
 Runs = tuple[tuple[int, int], ...]
 OnFailed = Callable[[StorageError], None]
@@ -29,7 +24,7 @@ class Outgoing:
     """One source that is being sent on one connection; it owns the source.
 
     hashing: the MD5 of what is not sent is wanted as well: it is read beside sending. on_failed: called when the source
-    cannot be hashed; without it the receiver is told that the transfer is over.
+    cannot be hashed; without it the receiver is told that the transfer is over. known: what it should be.
     """
 
     def __init__(
@@ -42,6 +37,7 @@ class Outgoing:
         *,
         hashing: bool = False,
         on_failed: OnFailed | None = None,
+        known: Known | None = None,
     ) -> None:
         self.connection_id = connection_id
         self.transfer_id = transfer_id
@@ -53,8 +49,7 @@ class Outgoing:
         self._pace = (0, Priority.NORMAL)
         self._transfer: SendTransfer | None = None  # once it is being sent; it outlives its connection
         self._is_stopped = False
-        self._next_block: int | None = None  # of the hashes that are being sent; None: of no
-        self._answers = 0  # times that all hashes were asked for
+        self._blocks = BlockAnswers(desk, self, known, self._fail)
 
     @property
     def acked(self) -> int:
@@ -64,7 +59,7 @@ class Outgoing:
     @property
     def is_hashing(self) -> bool:
         """The hashes of its blocks are on their way."""
-        return self._next_block is not None
+        return self._blocks.is_under_way
 
     def begin(self, limit: int, present: Runs) -> None:
         """Send what is not present, below limit; RefusedError when too many transfers run."""
@@ -94,14 +89,8 @@ class Outgoing:
             transfers.set_pace(self.transfer_id, rate, priority)
 
     def on_want_blocks(self) -> None:
-        """The receiver's MD5 is another: it gets the hash of every block, as the source is now.
-
-        One answer at a time, and not more of them than a receiver makes repairs: each reads the whole source.
-        """
-        if self._next_block is None and self._answers < MAX_REPAIRS:
-            self._answers += 1
-            self._next_block = 0
-            self._hash_blocks()
+        """The receiver's MD5 is another: it gets the hash of every block, as the source is now."""
+        self._blocks.on_wanted()
 
     def stop(self) -> None:
         """Send no more, and close the source; a second call does nothing."""
@@ -110,6 +99,7 @@ class Outgoing:
         if self._transfer is not None and (transfers := self._transfers()) is not None:
             transfers.stop(self.transfer_id)
         self._is_stopped = True
+        self._blocks.stop()
         self._desk.ask(CloseSource(self.source))
 
     # -- inside --------------------------------------------------------------------------------------------------------
@@ -122,29 +112,7 @@ class Outgoing:
 
         self._desk.ask(ReadAhead(0, self.source, stop), on_read)
 
-    def _hash_blocks(self) -> None:
-        first = self._next_block
-        if self._is_stopped or first is None:
-            return
-        count = min(BLOCKS_AT_ONCE, block_count(self.size) - first)
-        if count <= 0:
-            self._next_block = None
-            return
-
-        def on_hashed(result: bytes | StorageError, now: int) -> None:  # noqa: ARG001 - an Answer
-            if self._is_stopped:
-                return
-            if isinstance(result, StorageError):
-                self._fail(result)
-                return
-            self._desk.send(self.connection_id, Blocks(self.transfer_id, first, result), channel=LONG_ANSWERS)
-            self._next_block = first + count
-            self._hash_blocks()
-
-        self._desk.ask(HashBlocks(0, self.source, first, count), on_hashed)
-
     def _fail(self, error: StorageError) -> None:
-        self._next_block = None
         if self._on_failed is not None:
             self._on_failed(error)
             return

@@ -66,21 +66,22 @@ class FileServer:
         shares = Shares(config.file_rate)
         self._states = States(desk, shelf)
         self._downloads = Downloads(desk, shelf, shares, self._states, config.max_transfers)
-        expires, on_gone = config.file_lifetime > 0, self._downloads.on_deleted
-        self._expiry = Expiry(desk, wall_offset, expires=expires, on_gone=on_gone)
+        self._expiry = Expiry(desk, wall_offset, expires=config.file_lifetime > 0, on_gone=self._downloads.on_gone)
         announcing = Announcing(desk, audience)
         self._uploads = Uploads(desk, shelf, shares, announcing, config.max_transfers, self._expiry.on_left)
         self._timed: tuple[TimedService, ...] = announcing, self._expiry, shares
         self._removal = Removal(desk, shelf, self._uploads, self._downloads, self._states)
         self._listing = Listing(desk, shelf)
-        self._requests = self._table()
+        self._requests = self._table(is_read_only=config.is_read_only)
         self.handles = frozenset(self._requests)
 
-    def _table(self) -> dict[type, Request]:
+    def _table(self, *, is_read_only: bool) -> dict[type, Request]:
         """What is done about each record of somebody who is here."""
         uploads, downloads, listing, states = self._uploads, self._downloads, self._listing, self._states
         return {
-            Open: lambda received, session, record, _: uploads.on_open(received, session, record),
+            Open: self._on_unwanted
+            if is_read_only
+            else lambda received, session, record, _: uploads.on_open(received, session, record),
             Member: lambda received, _, record, __: uploads.on_member(received, record),
             Commit: lambda received, _, record, __: uploads.on_commit(received, record),
             Blocks: lambda received, _, record, __: uploads.on_blocks(received, record),
@@ -98,6 +99,9 @@ class FileServer:
             Mark: self._on_mark,
             DeleteFile: lambda received, session, record, _: self._removal.on_delete(received, session, record),
         }
+
+    def _on_unwanted(self, received: RecordReceived, _session: Session, _record: Any, _now: int) -> None:
+        self._desk.refuse(received, ErrorCode.NOT_ALLOWED, "this node shares files of its own and takes none")
 
     def _wall(self, now: int) -> int:
         return now + self._wall_offset

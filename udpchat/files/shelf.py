@@ -19,7 +19,7 @@ from udpchat.protocol.service import Desk
 
 _WORDS: Final[dict[int, str]] = {
     ErrorCode.TAKEN_OVER: "it goes on over another connection",
-    ErrorCode.UNKNOWN_FILE: "it was deleted",
+    ErrorCode.UNKNOWN_FILE: "it was deleted, or its time was over",
     ErrorCode.NAME_NOT_ALLOWED: "a name in it cannot be",
     ErrorCode.TOO_LARGE: "it is larger than a file may be, or than was announced",
     ErrorCode.NO_SPACE: "the disk is full",

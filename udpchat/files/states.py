@@ -18,6 +18,8 @@ from udpchat.wire.records import Done, Finished, ListStates, Mark, State
 
 SAID: Final = (FileState.OPENED, FileState.DECLINED)  # what people may say themselves; the rest is seen
 
+DECLINED: Final = '(does not want "{name}")'  # a line of who declines a file, to its owner who is away
+
 
 class States:
     """Marks. at: wall clock [us], everywhere."""
@@ -74,13 +76,15 @@ class States:
         self._shelf.ask(received, request, on_marked)
 
     def tell(self, session: Session, entry: FileEntry, state: FileState, at: int) -> None:
-        """The owner hears it, on every session."""
+        """The owner hears it, on every session; of a refusal also later."""
         record = State(entry.file_id, at, state, session.nick, entry.file_name)
         members = self._desk.members
         owner = members.find_person(entry.owner_id)
         for each in ([owner] if owner is not None else []) + members.visitors:
             if each.person_id == entry.owner_id:
                 self._desk.send(each.connection_id, record)
+        if owner is None and entry.owner_id and state is FileState.DECLINED:  # the file goes, and its marks with it
+            self._shelf.audience.leave_word(session, entry, DECLINED.format(name=entry.file_name), at)
         self._desk.tell(FileMarked(entry.file_id, discreet(entry).file_name, session.nick, state, at))
 
     def on_list(self, received: RecordReceived, session: Session, record: ListStates) -> None:

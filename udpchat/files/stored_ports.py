@@ -8,6 +8,7 @@ OpenStored      Stored
 MarkFile        FileEntry, or None when nothing changed
 ListMarks       tuple of FileMark, oldest first
 DeleteFile      FileEntry as it was
+SetAside        FileEntry as it was
 ExpireFiles     tuple of FileEntry as they were
 FindUnannounced tuple of FileEntry, oldest first
 NoteAnnounced   None
@@ -136,6 +137,14 @@ class ListMarks(StoreRequest):
 @dataclass(frozen=True, slots=True)
 class DeleteFile(StoreRequest):
     """Remove a stored file, or an upload that is not complete; who still reads it reads on."""
+
+    request_id: int
+    file_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside(StoreRequest):
+    """Take a file off the list that is not what was stored any more; its bytes are kept for a human to look at."""
 
     request_id: int
     file_id: bytes

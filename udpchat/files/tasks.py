@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -81,9 +82,10 @@ class Task:
     """A transfer. transfer: as it is written down. request_id: of the verb that waits for it, or 0.
 
     file: what is to be sent, while it is open and nothing is done yet. done: bytes that had arrived when it ran last.
-    resumed: bytes that were there already when it began last. started: `now` when it began first [us]. has_begun:
-    something of it is, or may be, on the other side's disk or ours. is_changed: by us, since storage was asked for the
-    list of transfers last. is_opening: an OPEN of it is not answered. is_over: it was given up.
+    resumed: bytes that were there already when it began last; earlier: when it began first, None before that. started:
+    `now` when it began first [us]. has_begun: something of it is, or may be, on the other side's disk or ours.
+    is_changed: by us, since storage was asked for the list of transfers last. is_opening: an OPEN of it is not
+    answered. is_over: it was given up.
     """
 
     transfer: Transfer
@@ -94,6 +96,7 @@ class Task:
     done: int = 0
     size: int = 0
     resumed: int = 0
+    earlier: int | None = None
     started: int | None = None
     has_begun: bool = False
     is_changed: bool = False
@@ -119,6 +122,12 @@ class Task:
     def rank(self) -> tuple[int, int, int]:
         """Who has the least goes first."""
         return -self.transfer.priority, self.transfer.place, self.transfer.number
+
+    def go_on_from(self, present: Iterable[tuple[int, int]]) -> None:
+        """It begins, on this connection, where these bytes are there already."""
+        self.resumed = sum(stop - start for start, stop in present)
+        if self.earlier is None:
+            self.earlier = self.resumed
 
     def change(self, **changes: Any) -> None:
         """Something of what is written down is different now."""

@@ -24,6 +24,7 @@ from udpchat.files.local_ports import (
 from udpchat.files.ports import AbortPart, CloseSource, PartFailed
 from udpchat.files.putting import Putting
 from udpchat.files.tasks import DISK_TROUBLE, FINAL, Task
+from udpchat.files.turned_away import TurnedAway
 from udpchat.wire.records import Member
 
 PAUSED = "paused"
@@ -42,6 +43,7 @@ class Transfers:
         self._owner = owner
         self._tasks: dict[bytes, Task] = {}  # by part id
         self._begun: list[Task] = []  # those that run, and some that ran; there may be thousands that wait
+        self._turned_away = TurnedAway()
 
     def __iter__(self) -> Iterator[Task]:
         return iter(list(self._tasks.values()))
@@ -172,6 +174,7 @@ class Transfers:
             if task.phase is not Phase.PAUSED:
                 task.phase = Phase.WAITING
             task.is_opening = False
+        self._turned_away.on_lost()
         self.leftovers.on_lost()
 
     def on_part_failed(self, failed: PartFailed) -> None:
@@ -179,6 +182,22 @@ class Transfers:
         task = self._tasks.get(failed.part_id)
         if task is not None and isinstance(task.run, Fetching):
             task.run.on_storage_failed(failed.error)
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    def next_timeout(self) -> int | None:
+        """When there is something to try again."""
+        found = (self.leftovers.next_timeout(), self._turned_away.next_timeout())
+        return min((at for at in found if at is not None), default=None)
+
+    def handle_timeout(self, now: int) -> None:
+        """Try again what there was no room for, and tell the server what it could not hear before."""
+        self.leftovers.handle_timeout(now)
+        due = [task for task in self._turned_away.due(now) if task.phase is Phase.WAITING]
+        for task in due:
+            task.phase = Phase.QUEUED
+        if due:
+            self.pump()
 
     # -- how they end; see `tasks.Ends` --------------------------------------------------------------------------------
 
@@ -194,19 +213,30 @@ class Transfers:
         """See `Ends`. What a later try may do better rests until the user wants that."""
         if self._tasks.get(task.part_id) is not task:
             return
+        if code == ErrorCode.TOO_MANY_TRANSFERS:
+            self._turn_away(task, text)
+            return
         is_remote = is_said and code in DISK_TROUBLE
         if is_remote:  # its words are about "the disk", which is not ours
             text = f"the server says: {text}"
+        elif code == ErrorCode.NO_SPACE:
+            text = f"on this machine: {text}"
         is_gone = code == ErrorCode.UNKNOWN_FILE and not task.is_upload
         if task.has_begun and code not in FINAL and not is_gone:
             self._stop(task, Phase.PAUSED)
             task.change(wish=Wish.PAUSE, text=text)
             task.is_changed = True
             self.save(task)
-            self._tell_failed(task, code, text, is_remote=is_remote)
+            self._tell_failed(task, code, text, is_remote=is_remote, number=task.transfer.number)
             self.pump()
         else:
             self._end(task, code, text, is_remote=is_remote)
+
+    def _turn_away(self, task: Task, text: str) -> None:
+        self._stop(task, Phase.WAITING)
+        if self._turned_away.add(task):
+            self._exchange.tell(TransferResting(task.request_id, task.transfer, text, is_tried_again=True))
+        self.pump()
 
     def on_stored(self, task: Task, md5: bytes, transfer_id: int) -> None:
         """See `Ends`."""
@@ -241,7 +271,8 @@ class Transfers:
         task.change(wish=Wish.RUN, text="")
         task.is_changed = True
         self.save(task)
-        if task.phase is Phase.PAUSED:
+        if task.run is None and task.phase in (Phase.PAUSED, Phase.WAITING):
+            self._turned_away.forget(task.part_id)
             task.phase = Phase.QUEUED if self._exchange.is_in else Phase.WAITING
         self.pump()
 
@@ -282,14 +313,15 @@ class Transfers:
         self._tell_failed(task, code, text, is_remote=is_remote)
         self.pump()
 
-    def _tell_failed(self, task: Task, code: int, text: str, *, is_remote: bool) -> None:
+    def _tell_failed(self, task: Task, code: int, text: str, *, is_remote: bool, number: int = 0) -> None:
         request_id, task.request_id = task.request_id, 0
-        self._exchange.tell(TransferFailed(request_id, "", task.transfer.file_name, code, text, is_remote))
+        self._exchange.tell(TransferFailed(request_id, "", task.transfer.file_name, code, text, is_remote, number))
 
     def _remove(self, task: Task) -> bool:
         if self._tasks.get(task.part_id) is not task:
             return False
         del self._tasks[task.part_id]
+        self._turned_away.forget(task.part_id)
         return True
 
 

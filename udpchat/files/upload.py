@@ -98,7 +98,8 @@ def open_objection(record: Open) -> Objection | None:
     if not record.file_name.strip():
         return Objection(ErrorCode.NAME_NOT_ALLOWED, "a file needs a name")
     if len(record.file_name.encode()) > MAX_FILE_NAME:
-        return Objection(ErrorCode.NAME_NOT_ALLOWED, f"a file name has at most {MAX_FILE_NAME} bytes")
+        text = f"a file name has at most {MAX_FILE_NAME} bytes of text; rename it and send it again"
+        return Objection(ErrorCode.NAME_NOT_ALLOWED, text)
     if record.size > MAX_FILE_SIZE:
         return Objection(ErrorCode.TOO_LARGE, f"a file has at most {MAX_FILE_SIZE} bytes")
     if record.flags & FileFlag.FOLDER and record.members > MAX_FOLDER_MEMBERS:

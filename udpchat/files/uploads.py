@@ -14,6 +14,7 @@ from udpchat.files.receiving import Incoming
 from udpchat.files.shares import Shares
 from udpchat.files.shelf import Shelf, discreet, discreet_words
 from udpchat.files.stored_ports import FindFile
+from udpchat.files.tasks import DISK_TROUBLE
 from udpchat.files.upload import Upload, open_objection
 from udpchat.files.upload_table import Key, UploadTable
 from udpchat.protocol.events import DataReceived, RecordReceived
@@ -327,8 +328,10 @@ class Uploads:
         self._leave(upload)
 
     def _drop(self, key: Key, upload: Upload, code: int, text: str) -> None:
-        """It never began."""
+        """It never began. Of trouble with the disk the people at the server hear as well."""
         self._uploads.remove(key, upload)
+        if code in DISK_TROUBLE:
+            self._tell_failed(upload, code, text)
         for received in upload.waiting:
             self._desk.refuse(received, ErrorCode(code), text)
 

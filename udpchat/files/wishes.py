@@ -18,7 +18,10 @@ from udpchat.files.transfers import Transfers
 from udpchat.wire.numbers import Priority
 
 TICK = 1 * SECOND  # between two looks at what other programs wish, and two times that progress is written down
+REST = 5 * SECOND  # between two looks at what other programs leave behind, while we have no transfer
+ORPHANED = 5 * SECOND  # nobody is at a transfer before a running program takes it: its command may be given again
 ELSEWHERE = "another program of yours is at this transfer; it goes on there"
+PAUSED_ELSEWHERE = "another program of yours has this transfer, and it is paused: udpchat transfers resume {number}"
 LATE = "it is too late for that: all has arrived, and it is just being stored"
 
 _Target: TypeAlias = tuple[Direction, bytes, str, str, str]
@@ -44,6 +47,8 @@ class Wishes:
         self._tick_at: int | None = None
         self._is_listing = False
         self._fresh: dict[_Target, Transfer] = {}  # uploads that began since storage was asked for the list
+        self._is_heir = False  # what other programs leave behind is ours
+        self._orphans: dict[bytes, int] = {}  # part ids that no program is at, and since when we know that [us]
 
     # -- new ones ------------------------------------------------------------------------------------------------------
 
@@ -78,7 +83,8 @@ class Wishes:
         self._tick_soon()
         task = self._transfers.find(claimed.part_id)
         if claimed.is_elsewhere:
-            self._refuse(wanted, ErrorCode.TOO_MANY_TRANSFERS, ELSEWHERE)
+            text = PAUSED_ELSEWHERE.format(number=claimed.number) if claimed.wish is Wish.PAUSE else ELSEWHERE
+            self._refuse(wanted, ErrorCode.TOO_MANY_TRANSFERS, text)
         elif task is not None:
             self._join(wanted, task)
         else:
@@ -117,7 +123,10 @@ class Wishes:
     # -- those of earlier runs -----------------------------------------------------------------------------------------
 
     def adopt(self) -> int:
-        """Go on with the transfers with this server that no program is at; answered by TransfersAdopted."""
+        """Go on with the transfers with this server that no program is at; answered by TransfersAdopted.
+
+        From now on also with those whose program dies while we run, of which a TransfersAdopted of no request tells.
+        """
         adoption = _Adoption(self._exchange.new_id())
         ours = self._transfers.known()  # one of these may end until the list is here, and is in it all the same
 
@@ -126,9 +135,20 @@ class Wishes:
                 if row.server == self._exchange.server and row.part_id not in ours and self._is_free(row):
                     self._adopt(adoption, row)
             self._adopted(adoption)
+            self._is_heir = True
+            self._tick_soon()
 
         self._exchange.ask(ListTransfers(0, self._exchange.server), on_listed)
         return adoption.request_id
+
+    def _inherit(self, free: list[Transfer], now: int) -> None:
+        """Take transfers that no program is at: for some time, and not those that their user has paused."""
+        adoption = _Adoption(0)
+        self._orphans = {row.part_id: self._orphans.get(row.part_id, now) for row in free}
+        for row in free:
+            is_due = row.wish is Wish.RUN and now - self._orphans[row.part_id] >= ORPHANED
+            if is_due or row.wish is Wish.CANCEL:
+                self._adopt(adoption, row)
 
     def _is_free(self, row: Transfer) -> bool:
         """Nobody is at it, neither another program nor we."""
@@ -151,7 +171,7 @@ class Wishes:
         self._exchange.ask(ClaimTransfer(0, row), on_claimed)
 
     def _adopted(self, adoption: _Adoption) -> None:
-        if not adoption.waiting:
+        if not adoption.waiting and (adoption.request_id or adoption.adopted):
             self._exchange.tell(TransfersAdopted(adoption.request_id, tuple(adoption.adopted)))
 
     # -- what is to become of them -------------------------------------------------------------------------------------
@@ -218,16 +238,20 @@ class Wishes:
         """Write progress down, and see what other programs have written."""
         if self._tick_at is None or now < self._tick_at:
             return
-        if not len(self._transfers) and not self._fresh:
+        is_busy = bool(len(self._transfers) or self._fresh)
+        if not is_busy and not self._is_heir:
             self._tick_at = None
             return
-        self._tick_at = now + TICK
+        self._tick_at = now + (TICK if is_busy else REST)
         self.save_progress()
         if not self._is_listing:
             self._is_listing = True
             for task in self._transfers:
                 task.is_changed = False
-            self._exchange.ask(ListTransfers(0, self._exchange.server), self._on_listed)
+            ours = self._transfers.known()  # as in `adopt`
+            self._exchange.ask(
+                ListTransfers(0, self._exchange.server), lambda rows, now: self._on_listed(rows, ours, now)
+            )
 
     def save_progress(self) -> None:
         """Write down how far all are."""
@@ -237,18 +261,22 @@ class Wishes:
                 self._transfers.save(task)
 
     def _tick_soon(self) -> None:
-        if self._tick_at is None:
+        if self._tick_at is None or not len(self._transfers):
             self._tick_at = 0
 
-    def _on_listed(self, rows: tuple[Transfer, ...] | StorageError, now: int) -> None:  # noqa: ARG002 - an Answer
+    def _on_listed(self, rows: tuple[Transfer, ...] | StorageError, ours: frozenset[bytes], now: int) -> None:
         self._is_listing = False
         fresh, self._fresh = self._fresh, {}
+        free: list[Transfer] = []
         for row in () if isinstance(rows, StorageError) else rows:
             task = self._transfers.find(row.part_id)
             if task is not None and not task.is_changed:
                 self._follow(task, row)
             elif task is None and not row.is_elsewhere and _is_outdated(row, fresh.get(_target(row))):
                 self._transfers.discard(row)
+            elif self._is_heir and row.part_id not in ours and self._is_free(row):
+                free.append(row)
+        self._inherit(free, now)
 
     def _follow(self, task: Task, row: Transfer) -> None:
         """Do as another program has written down."""

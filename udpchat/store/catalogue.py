@@ -20,6 +20,7 @@ from udpchat.store.part_journal import PartJournal, end_part, forget_contents
 from udpchat.store.part_rows import PartInfo, PartRow
 from udpchat.store.quotas import MEMBER_COST, Limits, Usage, check_limits, cost
 from udpchat.store.refusals import unknown_file
+from udpchat.store.shared_rows import SharedRows
 from udpchat.store.stored_rules import (
     Sight,
     audience_of,
@@ -33,6 +34,7 @@ from udpchat.store.stored_rules import (
 from udpchat.wire.numbers import FileState
 
 _OWN: Final = "((owner_id = ?1 AND ?1 != 0) OR (owner_id = 0 AND owner = ?2))"  # 0: from before people were known
+_UPLOADED: Final = "(SELECT * FROM files WHERE place IS NULL)"  # what a user shares costs no room
 _COST: Final = f"coalesce(sum(size + members * {MEMBER_COST}), 0)"
 
 
@@ -40,21 +42,22 @@ class Catalogue:
     """Files in a database, and parts as far as they are listed. Every method is one transaction.
 
     lifetime: age at which files expire [us], 0: never. Ids of files are checked by the caller: what somebody may not
-    see must not be asked for.
+    see must not be asked for. shared: what lies in the folder that a node shares.
     """
 
-    __slots__ = ("_connection", "_lifetime", "_parts")
+    __slots__ = ("_connection", "_lifetime", "_parts", "shared")
 
     def __init__(self, connection: sqlite3.Connection, lifetime: int = 0) -> None:
         self._connection = connection
+        self.shared = SharedRows(connection)
         self._parts = PartJournal(connection)
         self._lifetime = lifetime
 
     # -- looking up ----------------------------------------------------------------------------------------------------
 
     def files(self) -> Iterator[FileEntry]:
-        """All stored files, oldest first."""
-        return map(self._entry, self._connection.execute(f"{FILES} ORDER BY sequence"))
+        """All files that lie in the data folder, oldest first."""
+        return map(self._entry, self._connection.execute(f"{FILES} WHERE place IS NULL ORDER BY sequence"))
 
     def file(self, file_id: bytes) -> FileEntry | None:
         """The stored file of that id."""
@@ -75,6 +78,9 @@ class Catalogue:
 
     def members(self, file_id: bytes, first: int, count: int) -> tuple[MemberInfo, ...]:
         """What is in a stored folder, from member number `first` on, count of them at most."""
+        place = self.shared.place_of_file(file_id)
+        if place is not None:
+            return self.shared.members(place, first, count)
         part_id = self.part_of_file(file_id)
         return () if part_id is None else tuple(self._parts.members(part_id, first, count))
 
@@ -101,8 +107,8 @@ class Catalogue:
             found = list(map(self._entry, self._connection.execute(query, (after, *values, count))))
             if len(found) == count:
                 return tuple(found)  # the next page has the rest
-            arriving = map(arriving_entry, self._parts.parts())
-        found.extend(entry for entry in arriving if sight.covers(entry) and (not room or room_key(entry.room) == key))
+            rows = (row for row in self._parts.parts() if sight.covers(row.info))
+            found.extend(arriving_entry(row) for row in rows if not room or room_key(row.info.room) == key)
         return tuple(found)
 
     def find(self, viewer: Viewer, file_id: bytes) -> FileEntry | None:
@@ -123,14 +129,17 @@ class Catalogue:
             found = self._file(f"name_key = ? AND {where} {order}", key, *values, file_name)
             if found is not None:
                 return found
-            named = [row for row in self._parts.parts() if name_key(row.info.file_name) == key]
-        arriving = [entry for entry in map(arriving_entry, reversed(named)) if sight.covers(entry)]
-        arriving.sort(key=lambda entry: entry.file_name != file_name)
-        return next(iter(arriving), None)
+            newest: PartInfo | None = None
+            for info in self._parts.infos():
+                if name_key(info.file_name) == key and sight.covers(info):
+                    is_exact = info.file_name == file_name
+                    newest = info if is_exact or newest is None or newest.file_name != file_name else newest
+            return None if newest is None else self.arriving(newest.part_id)
 
     def stored_before(self, moment: int, count: int) -> tuple[bytes, ...]:
-        """Ids of the oldest files, count at most. moment: wall clock [us], as all times."""
-        return self._ids("SELECT file_id FROM files WHERE stored_at <= ? ORDER BY stored_at LIMIT ?", moment, count)
+        """Ids of the oldest files in the data folder, count at most. moment: wall clock [us], as all times."""
+        where = "stored_at <= ? AND place IS NULL"
+        return self._ids(f"SELECT file_id FROM files WHERE {where} ORDER BY stored_at LIMIT ?", moment, count)
 
     def unannounced(self) -> tuple[FileEntry, ...]:
         """Stored files that are perhaps no messages yet, oldest first."""
@@ -256,10 +265,10 @@ class Catalogue:
 
     def _usage(self, info: PartInfo, limits: Limits) -> Usage:
         """What a new part is judged by; what no limit asks for is not counted."""
-        who, tables = (info.owner_id, info.owner), ("files", "parts")
+        who, tables = (info.owner_id, info.owner), (_UPLOADED, "parts")
         by_user = [
             self._number(f"SELECT {_COST} FROM {table} WHERE {_OWN}", *who) for table in tables if limits.user_quota
         ]
         by_all = [self._number(f"SELECT {_COST} FROM {table}") for table in tables if limits.total_quota]
-        count = self._number("SELECT count(*) FROM files")
+        count = self._number(f"SELECT count(*) FROM {_UPLOADED}")
         return Usage(count, self._parts.part_count(info.owner), sum(by_user), sum(by_all))

@@ -9,13 +9,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import threading
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from udpchat.arq.ranges import RangeSet
 from udpchat.config import BLOCK_SIZE, CHECK_SLICE, MAX_CATCH_UP
 from udpchat.errors import ErrorCode, StorageError
-from udpchat.files.blocks import HASH_SIZE, block_count, block_span
+from udpchat.files.blocks import HASH_SIZE, NO_ROOT, block_span
 from udpchat.files.members import Index
 from udpchat.store.hashing import MD5_SIZE, RunningHash
 from udpchat.store.part_rows import Runs
@@ -55,20 +54,11 @@ class Body(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Damage:
-    """What turned out to be wrong: bytes, and the blocks and members they belong to, by number."""
-
-    ranges: RangeSet = field(default_factory=RangeSet)
-    blocks: RangeSet = field(default_factory=RangeSet)
-    members: RangeSet = field(default_factory=RangeSet)
-
-
 class PartHashing:
     """What is known of the content of a part, and what has to be read back to know it.
 
     index: None while the members of a folder are not known; then nothing is hashed. hashes, md5s: from a journal, of
-    nothing but what is there; those blocks are compared with the disk before anything is built on them. lent: how many
+    nothing but what is there; all those blocks are compared with the disk, beside the transfer. lent: how many
     jobs have it now. losses: what turned out to be wrong, in order; see `Part`.
     """
 
@@ -130,49 +120,48 @@ class PartHashing:
     # -- in a worker, under the lock -----------------------------------------------------------------------------------
 
     def read_back(self, body: Body, present: RangeSet, budget: int = CHECK_SLICE, *, verify: bool = True) -> None:
-        """Hash what is there and not hashed, about budget bytes; compare journalled blocks on the way.
+        """Hash what is there and not hashed, about budget bytes; verify: compare journalled blocks on the way.
 
         What is wrong leaves `present` and is in `losses`. StorageError when bytes are gone.
         """
-        if self.running is None:
+        running = self.running
+        if running is None:
             return
         buffer = memoryview(bytearray(BLOCK_SIZE))
         while budget > 0:
-            read = self._hash_piece(self.running, body, present, buffer, verify=verify)
-            if read == 0 and verify and not self.is_verified:
-                read = self._compare(self.running, body, present, self._cursor, buffer)
+            debt = self.debt(present)  # this may pass over what is known
+            if verify and not self.is_verified and (debt == 0 or self._cursor < running.position // BLOCK_SIZE):
+                budget -= self._compare(running, body, present, self._cursor, buffer)
                 self._advance()
-            if read == 0:
+            elif debt:
+                budget -= self._hash_piece(running, body, present, buffer, verify=verify)
+            else:
                 return
-            budget -= read
 
-    def differing(self, body: Body, present: RangeSet, size: int, first: int, hashes: bytes) -> Damage:
+    def differing(self, body: Body, present: RangeSet, size: int, first: int, hashes: bytes) -> RangeSet:
         """The blocks of a file of size bytes that are there, and not what these hashes say; they leave `present`."""
-        damage = Damage()
+        damage = RangeSet()
         buffer = memoryview(bytearray(BLOCK_SIZE))
         for place in range(0, len(hashes), HASH_SIZE):
             start, stop = block_span(first + place // HASH_SIZE, size)
             if start < stop and present.covers(start, stop):
                 view = _read(body, start, buffer[: stop - start])
                 if view is None or hashlib.sha256(view).digest() != hashes[place : place + HASH_SIZE]:
-                    blocks, members = self._lose(start, stop, present)
-                    damage.ranges.add(start, stop)
-                    damage.blocks.add(blocks.start, blocks.stop)
-                    damage.members.add(members.start, members.stop)
+                    self._lose(start, stop, present)
+                    damage.add(start, stop)
         return damage
 
-    def _lose(self, start: int, stop: int, present: RangeSet) -> tuple[range, range]:
-        """These bytes are wrong; blocks and members that are not known any more."""
+    def _lose(self, start: int, stop: int, present: RangeSet) -> None:
+        """These bytes are wrong."""
         present.remove(start, stop)
-        self.losses.append((start, stop))
-        return (range(0), range(0)) if self.running is None else self.running.forget(start, stop)
+        self.losses.append((start, stop))  # first: what is written down as forgotten must not be among what is there
+        if self.running is not None:
+            self.running.forget(start, stop)
 
     def _hash_piece(
         self, running: RunningHash, body: Body, present: RangeSet, buffer: memoryview, *, verify: bool
     ) -> int:
-        """Hash from the position on up to the end of the block at most; bytes read, 0 when there is nothing to hash."""
-        if self.debt(present) == 0:
-            return 0
+        """Hash from the position on, where there is something, up to the end of the block at most; bytes read."""
         position = running.position
         number = position // BLOCK_SIZE
         if verify and self._cursor <= number < self._journalled and running.has_block(number):
@@ -201,30 +190,31 @@ class PartHashing:
         return stop - start
 
     def _advance(self) -> None:
-        """Pass over blocks that need not be compared: unknown ones, and those of members whose MD5 is known."""
+        """Pass over blocks that cannot be compared."""
         running = self.running
         if running is None:
             self._cursor = self._journalled
             return
-        while self._cursor < self._journalled and not self._is_wanted(running, self._cursor):
+        while self._cursor < self._journalled and not running.has_block(self._cursor):
             self._cursor += 1
-
-    @staticmethod
-    def _is_wanted(running: RunningHash, number: int) -> bool:
-        if not running.has_block(number):
-            return False
-        start, stop = block_span(number, running.index.size)
-        members = range(running.index.member_at(start), running.index.member_at(stop - 1) + 1)
-        return not all(running.has_md5(member) for member in members)
 
 
 def keep_covered(index: Index, present: RangeSet, hashes: bytearray, md5s: bytearray) -> None:
-    """Strike out hashes of what is not there: a journal may be older in one place than in another."""
+    """Strike out hashes of what is not there: a journal may be older in one place than in another.
+
+    The MD5 of a member that has bytes in a block without a hash goes, too: with nothing to compare them with, only
+    hashing them again tells whether they are still right.
+    """
+    known = RangeSet()  # bytes of blocks with a hash
     for number in range(len(hashes) // HASH_SIZE):
-        if number >= block_count(index.size) or not present.covers(*block_span(number, index.size)):
-            hashes[number * HASH_SIZE : (number + 1) * HASH_SIZE] = bytes(HASH_SIZE)
+        place = slice(number * HASH_SIZE, (number + 1) * HASH_SIZE)
+        start, stop = block_span(number, index.size)
+        if start >= stop or not present.covers(start, stop):
+            hashes[place] = bytes(HASH_SIZE)
+        elif hashes[place] != NO_ROOT:
+            known.add(start, stop)
     for number in range(len(index)):
-        if not present.covers(*index.span(number)):
+        if not known.covers(*index.span(number)):
             md5s[number * MD5_SIZE : (number + 1) * MD5_SIZE] = bytes(MD5_SIZE)
 
 

@@ -62,11 +62,20 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """A second connection to a database that `open_database` has opened: reads beside the writer only."""
+    return _open_beside(path, "query_only = ON")
+
+
+def open_second_writer(path: Path) -> sqlite3.Connection:
+    """A second connection that writes what can be found out again: a power cut may take the last of it."""
+    return _open_beside(path, "synchronous = NORMAL")
+
+
+def _open_beside(path: Path, setting: str) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             _configure(connection)
-            connection.execute("PRAGMA query_only = ON")
+            connection.execute(f"PRAGMA {setting}")
         except BaseException:
             connection.close()
             raise

@@ -7,6 +7,8 @@ says how far it came.
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,7 +22,7 @@ from udpchat.store.database import transaction
 from udpchat.store.failpoints import reach
 from udpchat.store.finished import add_finished, find_finished, forget_finished
 from udpchat.store.indexing import take_members
-from udpchat.store.landing import Landing, landing_of
+from udpchat.store.landing import Landing, kept_mark, landing_of
 from udpchat.store.names import display_name, readable_name
 from udpchat.store.part_journal import PartJournal, end_part, forget_contents
 from udpchat.store.part_rows import JournalEntry, PartInfo, PartRow
@@ -96,7 +98,7 @@ class Downloads:
                 )
             reach("verified")
             try:
-                landing.place(part, target)
+                landing.place(part, target, lambda status: self._note_kept(info.part_id, status))
             except FileExistsError:
                 continue
             return self._finish(landing, info, target, md5, root)
@@ -155,9 +157,15 @@ class Downloads:
         landing = self._landing(row.info)
         with self._database.reading() as connection:
             journal = PartJournal(connection)
-            if not row.target or not landing.is_placed(journal, row):
+            query = "SELECT kept FROM parts WHERE part_id = ?"
+            (kept,) = connection.execute(query, (row.info.part_id,)).fetchone()
+            if not row.target or not landing.is_placed(journal, row, kept):
                 return landing.resume(journal, row)
         return self._finish(landing, row.info, row.target, row.md5 or b"", row.root)
+
+    def _note_kept(self, part_id: bytes, status: os.stat_result) -> None:
+        with self._database.writing() as connection:
+            connection.execute("UPDATE parts SET kept = ? WHERE part_id = ?", (kept_mark(status), part_id))
 
     def _finish(self, landing: Landing, info: PartInfo, target: str, md5: bytes, root: bytes) -> FileEntry:
         reach("linked")
@@ -193,7 +201,8 @@ class Downloads:
         with self._database.reading() as connection:
             forgotten = connection.execute(query, (self._clock() - PART_LIFETIME,)).fetchall()
         for (part_id,) in forgotten:
-            with suppress(OSError):  # a disk that is not there today; the next start tries again
+            # A disk that is not there today, or what is no folder any more: the next start tries again.
+            with suppress(OSError, StorageError, sqlite3.Error):
                 self.discard(part_id)
 
 

@@ -10,12 +10,14 @@ from udpchat.files.members import NO_MD5
 from udpchat.files.ports import UNKNOWN_MEDIA, FileEntry, Media
 from udpchat.store.names import name_key
 from udpchat.store.part_rows import PartRow
+from udpchat.store.shared_rows import path_of
 from udpchat.store.stored_rules import Sight, audience_of, room_key
 from udpchat.wire.numbers import FileFlag, FileState
 
 FILES: Final = (
     "SELECT file_id, file_name, size, md5, stored_at, owner, owner_nick, owner_id, room, recipient_id, recipient,"
-    " modified, flags, members, root, media, width, height, state, delivered, verified, opened, sequence FROM files"
+    " modified, flags, members, root, media, width, height, state, delivered, verified, opened, sequence,"
+    " place FROM files"
 )
 
 _STATES: Final = {int(state): state for state in FileState}  # a list may have 100,000 rows, and calls of enums are slow
@@ -23,8 +25,8 @@ _flags = cache(FileFlag)
 
 
 def file_entry(row: tuple[Any, ...], lifetime: int) -> FileEntry:
-    """A stored file, from a row of FILES. lifetime: see `Limits`."""
-    media, width, height, state, delivered, verified, opened, sequence = row[15:]
+    """A stored file, from a row of FILES. Its path: below the folder that a node shares. lifetime: see `Limits`."""
+    media, width, height, state, delivered, verified, opened, sequence, place = row[15:]
     return FileEntry(
         file_id=row[0],
         file_name=row[1],
@@ -33,6 +35,7 @@ def file_entry(row: tuple[Any, ...], lifetime: int) -> FileEntry:
         stored_at=row[4],
         owner=row[5],
         owner_nick=row[6],
+        path="" if place is None else path_of(place),
         owner_id=row[7],
         room=row[8],
         recipient_id=row[9],
@@ -94,10 +97,12 @@ def file_values(row: PartRow, file_name: str, media: Media, now: int) -> dict[st
         "part_id": info.part_id,
         "file_name": file_name,
         "name_key": name_key(file_name),
+        "find_key": name_key(file_name),
         "audience": audience_of(info.room, info.owner_id, info.recipient_id),
         "size": info.size,
         "md5": row.md5,
         "root": row.root,
+        "content": row.root,
         "stored_at": now,
         "modified": info.modified,
         "owner": info.owner,

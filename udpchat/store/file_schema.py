@@ -16,6 +16,13 @@ APPLICATION_ID: Final = 0x55444350  # "UDCP", in the header of the file
 # files     audience: among whom its name is unique, see stored_rules.py. room_key: empty when it is for one person.
 #           delivered, verified, opened and state say in short what is in `marks`. announced: it is a message of chat
 # removals  files that are not in the list any more and perhaps still on the disk
+#
+# Of a node that shares a folder also:
+# files     place: where it lies below that folder, see shared_rows.py; NULL when it was uploaded. find_key: what
+#           searches compare, its path. content: what is the same for the same bytes, also of a shared folder
+# shared    all files and directories below that folder. md5 of a directory: empty until its members are counted, and
+#           zeros when it is no folder for others
+# share     which folder that is
 FILE_SCHEMA: Final[tuple[str, ...]] = (
     """
     CREATE TABLE files (
@@ -101,5 +108,28 @@ FILE_SCHEMA: Final[tuple[str, ...]] = (
     CREATE TABLE removals (
         file_id BLOB PRIMARY KEY CHECK (length(file_id) = 16)
     ) WITHOUT ROWID;
+    """,
+    """
+    ALTER TABLE files ADD COLUMN place TEXT;
+    ALTER TABLE files ADD COLUMN find_key TEXT NOT NULL DEFAULT '';
+    ALTER TABLE files ADD COLUMN content BLOB NOT NULL DEFAULT x'';
+    UPDATE files SET find_key = name_key, content = root;
+    CREATE UNIQUE INDEX files_by_place ON files (place);
+    CREATE INDEX files_by_key ON files (room_key, find_key, name_key);
+    CREATE INDEX files_by_md5 ON files (md5);
+    CREATE INDEX files_by_content ON files (content);
+    CREATE TABLE shared (
+        place TEXT PRIMARY KEY,
+        is_directory INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        stamp INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        flags INTEGER NOT NULL,
+        md5 BLOB NOT NULL,
+        root BLOB NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE share (
+        folder TEXT NOT NULL
+    );
     """,
 )

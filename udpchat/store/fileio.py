@@ -29,7 +29,10 @@ class FileIO(Protocol):
         ...
 
     def reserve(self, fd: int, size: int, *, folder: str, spare: int) -> None:
-        """Make the file size bytes long; ENOSPC at once when the disk has not so much and spare bytes more."""
+        """Make the file size bytes long; ENOSPC at once when the disk has not so much and spare bytes more.
+
+        What the file has of the disk already is not asked for again.
+        """
         ...
 
     def sync_data(self, fd: int) -> None:
@@ -64,7 +67,7 @@ class PosixIO:
 
     def reserve(self, fd: int, size: int, *, folder: str, spare: int) -> None:
         """See FileIO."""
-        _check_space(folder, size, spare)
+        _check_space(fd, folder, size, spare)
         allocate = getattr(os, "posix_fallocate", None)
         if allocate is not None and size and can_preallocate(fd):
             try:
@@ -118,7 +121,7 @@ class PortableIO:
 
     def reserve(self, fd: int, size: int, *, folder: str, spare: int) -> None:
         """See FileIO."""
-        _check_space(folder, size, spare)
+        _check_space(fd, folder, size, spare)
         os.ftruncate(fd, size)
 
     def sync_data(self, fd: int) -> None:
@@ -141,8 +144,10 @@ def file_io(*, portable: bool) -> FileIO:
     return PortableIO() if portable else PosixIO()
 
 
-def _check_space(folder: str, size: int, spare: int) -> None:
-    if shutil.disk_usage(folder).free < size + spare:
+def _check_space(fd: int, folder: str, size: int, spare: int) -> None:
+    status = os.fstat(fd)
+    held = status.st_blocks * 512 if hasattr(status, "st_blocks") else status.st_size
+    if shutil.disk_usage(folder).free < max(size - held, 0) + spare:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -11,11 +11,15 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from udpchat.errors import StorageError
 from udpchat.store.fileio import FileIO, file_io, posix_capable
+from udpchat.store.libc import rename_without_replacing
+
+OnKept: TypeAlias = Callable[[os.stat_result], None]  # told what the system knows of what keeps a name free
 
 PRIVATE: Final = 0o600
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -68,8 +72,11 @@ class Folder:
         """All names in the folder, sorted."""
         return sorted(os.listdir(self.path if self._fd is None else self._fd))
 
-    def place(self, name: str, target: Folder, new_name: str) -> None:
-        """Name a file in target; FileExistsError when the name is taken. The old name may stay: remove it then."""
+    def place(self, name: str, target: Folder, new_name: str, on_kept: OnKept | None = None) -> None:
+        """Name a file in target; FileExistsError when the name is taken. The old name may stay: remove it then.
+
+        on_kept: called when, for a moment, an empty file keeps the new name free.
+        """
         if not self.portable:
             try:
                 os.link(name, new_name, src_dir_fd=self._fd, dst_dir_fd=target._fd, follow_symlinks=False)
@@ -78,12 +85,27 @@ class Folder:
                     raise
             else:
                 return
-        os.close(target.create(new_name))
+        if self._renamed(name, target, new_name):
+            return
+        fd = target.create(new_name)
         try:
+            status = os.fstat(fd)
+        finally:
+            os.close(fd)
+        try:
+            if on_kept is not None:
+                on_kept(status)
             self.replace(name, target, new_name)
-        except OSError:
+        except BaseException:
             target.remove(new_name)
             raise
+
+    def _renamed(self, name: str, target: Folder, new_name: str) -> bool:
+        """Rename where that refuses a name that is taken; False: nothing was done, for it cannot be refused."""
+        if os.name != "posix":
+            os.rename(self._at(name), target._at(new_name))
+            return True
+        return self._fd is not None and target is self and rename_without_replacing(name, new_name, self._fd)
 
     def replace(self, name: str, target: Folder, new_name: str) -> None:
         """Move a file to a name in target, over what is there."""

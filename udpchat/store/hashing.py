@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 from udpchat.arq.ranges import RangeSet
@@ -31,10 +32,22 @@ class RunningHash:
 
     position: how many bytes have been fed or passed over. hashes: the SHA-256 of each block up to the last that is
     known, md5s: the MD5 of each member; zeros for what is not known. Whoever feeds it has it alone; one other thread
-    may call `take`, and one `hold_back`, meanwhile.
+    may call `take_losses`, `take` and `hold_back` meanwhile.
     """
 
-    __slots__ = ("_md5", "_member", "_member_stop", "_notes", "_sha256", "_stop", "hashes", "index", "md5s", "position")
+    __slots__ = (
+        "_losses",
+        "_md5",
+        "_member",
+        "_member_stop",
+        "_notes",
+        "_sha256",
+        "_stop",
+        "hashes",
+        "index",
+        "md5s",
+        "position",
+    )
 
     position: int
     _md5: hashlib._Hash | None
@@ -50,6 +63,7 @@ class RunningHash:
         if len(self.md5s) != MD5_SIZE * len(index):
             raise UsageError(f"{len(self.md5s)} bytes of MD5s for {len(index)} members")
         self._notes: deque[tuple[str, int, bytes]] = deque()
+        self._losses: deque[tuple[range, range]] = deque()
         self._seek()
 
     # -- in order ------------------------------------------------------------------------------------------------------
@@ -163,6 +177,18 @@ class RunningHash:
         """Whether `take` has anything to give."""
         return bool(self._notes)
 
+    def take_losses(self) -> tuple[RangeSet, RangeSet]:
+        """Blocks and members, by number, that have been forgotten since this was asked last; to be asked before `take`.
+
+        Those that are known again are among them, and in what `take` gives.
+        """
+        blocks, members = RangeSet(), RangeSet()
+        while self._losses:
+            lost_blocks, lost_members = self._losses.popleft()
+            blocks.add(lost_blocks.start, lost_blocks.stop)
+            members.add(lost_members.start, lost_members.stop)
+        return blocks, members
+
     def take(self) -> tuple[dict[int, bytes], dict[int, bytes]]:
         """Hashes of blocks and MD5s of members, by number, that have become known since this was asked last."""
         blocks: dict[int, bytes] = {}
@@ -174,6 +200,19 @@ class RunningHash:
             elif kind == _MEMBER and self.md5(number) == digest:
                 md5s[number] = digest
         return blocks, md5s
+
+    def take_back(
+        self,
+        lost_blocks: Iterable[tuple[int, int]],
+        lost_members: Iterable[tuple[int, int]],
+        blocks: dict[int, bytes],
+        md5s: dict[int, bytes],
+    ) -> None:
+        """What `take_losses` and `take` gave was of no use; it is given again."""
+        self._losses.extend((range(*run), range(0)) for run in lost_blocks)
+        self._losses.extend((range(0), range(*run)) for run in lost_members)
+        self._notes.extend((_BLOCK, number, digest) for number, digest in blocks.items())
+        self._notes.extend((_MEMBER, number, digest) for number, digest in md5s.items())
 
     def hold_back(
         self, durable: RangeSet, blocks: dict[int, bytes], md5s: dict[int, bytes]
@@ -192,8 +231,8 @@ class RunningHash:
                 self._notes.append((_MEMBER, number, digest))
         return kept_blocks, kept_md5s
 
-    def forget(self, start: int, stop: int) -> tuple[range, range]:
-        """These bytes are not there any more: blocks and members, by number, that are not known from now on."""
+    def forget(self, start: int, stop: int) -> None:
+        """These bytes are not there any more: nothing is known of their blocks and members from now on."""
         blocks = range(start // BLOCK_SIZE, block_count(stop))
         members = range(self.index.member_at(start), self.index.member_at(stop - 1) + 1)
         known = slice(blocks.start * HASH_SIZE, min(blocks.stop * HASH_SIZE, len(self.hashes)))
@@ -205,7 +244,7 @@ class RunningHash:
             self._seek()
         elif is_block_lost:  # the MD5 may run on: it has seen what is before
             self._enter_block()
-        return blocks, members
+        self._losses.append((blocks, members))
 
     def _note_md5(self, number: int, digest: bytes) -> None:
         self.md5s[number * MD5_SIZE : (number + 1) * MD5_SIZE] = digest

@@ -1,20 +1,14 @@
-"""Which indexes of folders are taken: paths that lead nowhere else, no two the same, sizes that add up.
-
-A path is judged here as text, for every system alike; what a disk can call it is for names.py.
-"""
+"""Which indexes of folders are taken: paths that lead nowhere else, no two the same, sizes that add up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
-from udpchat.config import MAX_MEMBER_PATH
 from udpchat.errors import ErrorCode, StorageError
+from udpchat.files.indexing import path_fault
 from udpchat.files.members import Index, MemberInfo
 from udpchat.store.part_journal import PartJournal
 from udpchat.store.part_rows import PartInfo
-
-_NOWHERE: Final = frozenset({"", ".", ".."})
 
 
 def take_members(journal: PartJournal, info: PartInfo, first: int, members: Sequence[MemberInfo]) -> Index | None:
@@ -47,7 +41,9 @@ def check_members(info: PartInfo, known: int, first: int, members: Sequence[Memb
     if first + len(members) > info.members:
         raise StorageError(f"there is more in {info.file_name!r} than was said; send it again", ErrorCode.TOO_LARGE)
     for member in members:
-        _check_path(member.path)
+        fault = path_fault(member.path)
+        if fault is not None:
+            raise StorageError(f"{info.file_name!r} has a member that cannot be: {fault}", ErrorCode.NAME_NOT_ALLOWED)
         if member.size < 0 or (member.is_directory and member.size):
             raise StorageError(f"{member.path!r} cannot have {member.size} bytes", ErrorCode.NAME_NOT_ALLOWED)
 
@@ -79,15 +75,3 @@ def check_index(info: PartInfo, index: Index) -> None:
                 raise StorageError(text, ErrorCode.NAME_NOT_ALLOWED)
             above.add(path[:end])
             end = path.rfind("/", 0, end)
-
-
-def _check_path(path: str) -> None:
-    try:
-        length = len(path.encode())
-    except UnicodeEncodeError:
-        length = 0
-    if not 0 < length <= MAX_MEMBER_PATH:
-        text = f"a path in a folder has 1 to {MAX_MEMBER_PATH} bytes of text; use shorter names"
-        raise StorageError(text, ErrorCode.NAME_NOT_ALLOWED)
-    if "\0" in path or not _NOWHERE.isdisjoint(path.split("/")):
-        raise StorageError(f"{path!r} cannot be a path in a folder", ErrorCode.NAME_NOT_ALLOWED)

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from udpchat.arq.ranges import RangeSet
-from udpchat.config import MIB
+from udpchat.config import MAX_FILE_NAME, MIB
 from udpchat.files.members import Index
 from udpchat.store.checking import Body, keep_covered
-from udpchat.store.folders import Folder
+from udpchat.store.folders import Folder, OnKept
 from udpchat.store.layout import lay_out
-from udpchat.store.names import UNFINISHED, export_name, numbered
+from udpchat.store.names import UNFINISHED, export_name, numbered, shortened
 from udpchat.store.part_journal import PartJournal
 from udpchat.store.part_rows import PartInfo, PartRow, unpack_runs
 from udpchat.store.partfile import FileBody, Part, load_part
@@ -50,12 +50,15 @@ class Landing(Protocol):
         """Names that are free."""
         ...
 
-    def place(self, part: Part, target: str) -> None:
-        """Give a part its name and close it; FileExistsError when the name is taken."""
+    def place(self, part: Part, target: str, on_kept: OnKept) -> None:
+        """Give a part its name and close it; FileExistsError when the name is taken. on_kept: see `Folder.place`."""
         ...
 
-    def is_placed(self, journal: PartJournal, row: PartRow) -> bool:
-        """Whether what is under the name that the journal knows is this download. A name only kept free is removed."""
+    def is_placed(self, journal: PartJournal, row: PartRow, kept: str) -> bool:
+        """Whether what is under the name that the journal knows is this download.
+
+        kept: see `kept_mark`. What only kept the name free is removed, nothing else: it may be the user's.
+        """
         ...
 
     def settle(self) -> None:
@@ -74,7 +77,8 @@ def landing_of(info: PartInfo, *, portable: bool | None) -> Landing:
 
 def hidden_name(info: PartInfo) -> str:
     """Name of what holds the bytes of a download while it arrives."""
-    return f".{export_name(info.file_name)}.{info.part_id.hex()}{UNFINISHED}"
+    end = f".{info.part_id.hex()}{UNFINISHED}"
+    return f".{shortened(export_name(info.file_name), MAX_FILE_NAME - 1 - len(end))}{end}"
 
 
 class FileLanding:
@@ -133,13 +137,13 @@ class FileLanding:
         with closing(self._folder()) as folder:
             yield from free_names(self._info.file_name, folder.status, folder.names)
 
-    def place(self, part: Part, target: str) -> None:
+    def place(self, part: Part, target: str, on_kept: OnKept) -> None:
         """See `Landing`."""
         part.close()  # Windows does not move open files
         with closing(self._folder()) as folder:
-            folder.place(self._name, folder, target)
+            folder.place(self._name, folder, target, on_kept)
 
-    def is_placed(self, journal: PartJournal, row: PartRow) -> bool:  # noqa: ARG002 - that of a tree needs it
+    def is_placed(self, journal: PartJournal, row: PartRow, kept: str) -> bool:  # noqa: ARG002 - that of a tree needs it
         """See `Landing`."""
         with closing(self._folder()) as folder:
             target, part = folder.status(row.target), folder.status(self._name)
@@ -148,7 +152,7 @@ class FileLanding:
             if part is not None:
                 if (target.st_dev, target.st_ino) == (part.st_dev, part.st_ino):
                     return True
-                if target.st_size == 0 and stat.S_ISREG(target.st_mode):
+                if target.st_size == 0 and stat.S_ISREG(target.st_mode) and kept_mark(target) == kept:
                     folder.remove(row.target)
                 return False
             is_alike = stat.S_ISREG(target.st_mode) and target.st_size == self._info.size
@@ -213,7 +217,7 @@ class TreeLanding:
 
     def dress(self, part: Part) -> None:
         """See `Landing`."""
-        _tree_of(part).finish()
+        _tree_of(part).finish(self._info.modified)
         part.sync()
 
     def candidates(self) -> Iterator[str]:
@@ -221,19 +225,19 @@ class TreeLanding:
         with closing(Tree(self._root, portable=self._portable)) as tree:
             yield from free_names(self._info.file_name, tree.status, tree.names)
 
-    def place(self, part: Part, target: str) -> None:
+    def place(self, part: Part, target: str, on_kept: OnKept) -> None:
         """See `Landing`."""
-        _tree_of(part).move_to(target)
+        _tree_of(part).move_to(target, on_kept)
         part.close()
 
-    def is_placed(self, journal: PartJournal, row: PartRow) -> bool:
+    def is_placed(self, journal: PartJournal, row: PartRow, kept: str) -> bool:
         """See `Landing`."""
         with closing(Tree(self._root, portable=self._portable)) as tree:
             target = tree.status(row.target)
             if target is None or not is_directory(target):
                 return False
             if tree.status(self._name) is not None:
-                if not tree.entries(row.target, limit=1):
+                if kept_mark(target) == kept and not tree.entries(row.target, limit=1):
                     tree.remove_directory(row.target)
                 return False
             index = journal.index(self._info.part_id, self._info.members)
@@ -252,6 +256,15 @@ class TreeLanding:
             return
         with closing(tree):
             tree.remove_all(self._name)
+
+
+def kept_mark(status: os.stat_result) -> str:
+    """By which an empty file or directory that keeps a name free is known again as long as nobody touches it.
+
+    An inode may be used again, but not with the same time of change. Who ends between making it and noting its mark,
+    where names are kept free at all, leaves it behind: better than to remove an empty file of the user.
+    """
+    return f"{status.st_dev:x} {status.st_ino:x} {status.st_ctime_ns:x}"
 
 
 def free_names(display: str, status: Callable[[str], object], names: Callable[[], Iterable[str]]) -> Iterator[str]:

@@ -14,6 +14,8 @@ _HONEST_SYNCFS: Final = (5, 8)  # version of Linux from which on syncfs reports 
 _NO_REPLACE: Final = 1  # RENAME_NOREPLACE of linux/fs.h
 _KEEP_SIZE: Final = 1  # FALLOC_FL_KEEP_SIZE of linux/falloc.h
 _UNKNOWN: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM})
+_FUSE: Final = 0x65735546  # FUSE_SUPER_MAGIC of linux/magic.h: its syncfs succeeds and tells the program behind nothing
+_STATFS_SIZE: Final = 256  # bytes: more than struct statfs has anywhere; it begins with the magic number
 
 
 def sync_file_system(fd: int) -> bool:
@@ -22,10 +24,32 @@ def sync_file_system(fd: int) -> bool:
     if version is None or (int(version[1]), int(version[2])) < _HONEST_SYNCFS:
         return False
     call = _function("syncfs")
-    if call is None:
+    if call is None or _magic(fd) in {None, _FUSE}:
         return False
-    call(fd)
+    try:
+        call(fd)
+    except OSError as error:
+        if error.errno in _UNKNOWN:
+            return False
+        raise
     return True
+
+
+def _magic(fd: int) -> int | None:
+    """Which kind of file system this is; None when nobody knows."""
+    call = _function("fstatfs")
+    if call is None:
+        return None
+    import ctypes  # noqa: PLC0415 - as below
+
+    buffer = ctypes.create_string_buffer(_STATFS_SIZE)
+    try:
+        call(fd, buffer)
+    except OSError as error:
+        if error.errno in _UNKNOWN:
+            return None
+        raise
+    return int.from_bytes(buffer.raw[: ctypes.sizeof(ctypes.c_long)], sys.byteorder) & 0xFFFF_FFFF
 
 
 def rename_without_replacing(name: str, new_name: str, folder: int) -> bool:

@@ -10,6 +10,7 @@ from udpchat.store.memory_chat import Handler, MemoryChat
 from udpchat.store.memory_files import CAPACITY, MemoryFiles
 from udpchat.store.memory_local import LocalContent, MemoryLocal
 from udpchat.store.memory_parts import MemoryPart, MemoryParts
+from udpchat.store.memory_shared import MemoryShared
 from udpchat.store.memory_sources import source_handlers
 from udpchat.store.quotas import Limits
 
@@ -18,10 +19,10 @@ class MemoryStore:
     """Performs all requests, of servers and of clients.
 
     clock: wall clock since 1970 [us]. random_bytes: for file ids and salts. local: the files and folders of the user,
-    by path; may be changed. transfers: what else a user has, see `MemoryLocal`.
+    by path; may be changed. transfers: what else a user has, see `MemoryLocal`. shared: what a node shares.
     """
 
-    __slots__ = ("_files", "_handlers", "_parts", "local", "transfers")
+    __slots__ = ("_files", "_handlers", "_parts", "local", "shared", "transfers")
 
     def __init__(
         self,
@@ -37,12 +38,14 @@ class MemoryStore:
         self._files = MemoryFiles(self._parts, clock, random_bytes, limits or Limits(), capacity)
         self.transfers = MemoryLocal(local or {}, clock, lambda part_id: self._files.committed(part_id) is not None)
         self.local = self.transfers.files
+        self.shared = MemoryShared()
         parts = MemoryParts(self._parts, self._files, clock)
         self._handlers: dict[type, Handler] = {
             **parts.handlers(),
             **self._files.handlers(),
             **self.transfers.handlers(),
             **source_handlers(),
+            **self.shared.handlers(),
             **MemoryChat(clock, random_bytes, chat_limits).handlers(),
         }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from udpchat.arq.ranges import RangeSet
-from udpchat.config import MIB, PART_LIFETIME
+from udpchat.config import MIB, PART_LIFETIME, ROOM_LIFETIME
 from udpchat.errors import ErrorCode, StorageError
 from udpchat.files.audience import NOBODY
 from udpchat.files.blocks import block_count, block_root
@@ -26,6 +26,7 @@ from udpchat.files.stored_ports import (
     MarkFile,
     NoteAnnounced,
     OpenStored,
+    SetAside,
     Stored,
 )
 from udpchat.protocol.ports import Lane
@@ -97,9 +98,10 @@ class MemoryFiles:
             FindFile: later(self._find, Lane.READING),
             ListMembers: later(self._members, Lane.LISTING),
             ListMarks: later(self._marks, Lane.READING),
-            OpenStored: later(self._open, Lane.FILES),
+            OpenStored: later(self._open, Lane.READING),
             MarkFile: later(self._mark, Lane.FILES),
             DeleteFile: later(self._delete, Lane.FILES),
+            SetAside: later(self._set_aside, Lane.FILES),
             ExpireFiles: later(self._expire, Lane.FILES),
             FindUnannounced: later(self._unannounced, Lane.LISTING),
             NoteAnnounced: later(self._note_announced, Lane.FILES),
@@ -126,8 +128,14 @@ class MemoryFiles:
         total = sum(cost(size, members) for _, _, size, members in sizes)
         usage = Usage(len(self._kept), unfinished, sum(theirs), total)
         check_limits(request.file_name, cost(request.size, request.members), usage, limits)
-        if sum(size for _, _, size, _ in sizes) + request.size > self._capacity:
+
+    def make_room(self, part: MemoryPart) -> None:
+        """Room for all of a part. StorageError when there is none."""
+        others = sum(other.room for other in self._parts.values() if other is not part)
+        stored = sum(kept.entry.size for kept in self._kept.values())
+        if others + stored + part.request.size > self._capacity:
             raise StorageError("the disk is full", ErrorCode.NO_SPACE)
+        part.room = part.request.size
 
     def store(self, part: MemoryPart, md5: bytes) -> FileEntry:
         """Make a part a file."""
@@ -272,6 +280,10 @@ class MemoryFiles:
             raise unknown_file()
         return self._remove(file_id)
 
+    def _set_aside(self, request: SetAside) -> FileEntry:
+        self._stored(request.file_id)
+        return self._remove(request.file_id)
+
     def _expire(self, request: ExpireFiles) -> tuple[FileEntry, ...]:
         limits, gone = self._limits, []
         if limits.file_lifetime:
@@ -282,6 +294,10 @@ class MemoryFiles:
         for part_id, part in tuple(self._parts.items()):
             if not part.users and part.touched_at <= last:
                 gone.append(_arriving(self._parts.pop(part_id)))
+        last = request.now - ROOM_LIFETIME
+        for part in self._parts.values():
+            if not part.users and part.touched_at <= last:
+                part.room = part.durable[-1][1] if part.durable else 0
         return tuple(gone)
 
     def _remove(self, file_id: bytes) -> FileEntry:

@@ -44,11 +44,12 @@ class MemoryPart:
 
     touched_at: wall clock of the last sync [us]. hashes: of blocks that have come whole, by number. durable,
     durable_hashes: what a crash leaves. users: transfers that write to it. unchecked: bytes that were there when it was
-    opened.
+    opened. room: bytes that are kept for it.
     """
 
     request: CreatePart
     touched_at: int
+    room: int = 0
     data: bytearray = field(default_factory=bytearray)
     ranges: RangeSet = field(default_factory=RangeSet)
     hashes: dict[int, bytes] = field(default_factory=dict)
@@ -124,6 +125,10 @@ class Shelf(Protocol):
         """StorageError when another part is too much."""
         ...
 
+    def make_room(self, part: MemoryPart) -> None:
+        """Room for all of a part. StorageError when there is none."""
+        ...
+
     def store(self, part: MemoryPart, md5: bytes) -> FileEntry:
         """Make a part a file."""
         ...
@@ -167,6 +172,7 @@ class MemoryParts:
         if not part.users:
             if sum(part.users > 0 for part in self._parts.values()) >= MAX_OPEN_PARTS:
                 raise StorageError("too many files arrive at once; try again later", ErrorCode.TOO_MANY_TRANSFERS)
+            self._shelf.make_room(part)
             part.unchecked = RangeSet(part.ranges)
         part.users += 1
         self._parts[request.part_id] = part

@@ -30,7 +30,7 @@ _SPECIAL: Final = frozenset({"desktop.ini", "thumbs.db", "autorun.inf"})
 def export_name(display: str) -> str:
     """A name for a file on any disk, as close to display as is safe.
 
-    One path component of at most 200 bytes in UTF-8, never empty, hidden, a device, or an option; of letters that are
+    One path component of at most 255 bytes in UTF-8, never empty, hidden, a device, or an option; of letters that are
     composed (NFC) and visible. Safe names stay as they are.
     """
     name = display
@@ -43,10 +43,15 @@ def export_name(display: str) -> str:
 
 
 def numbered(name: str, number: int) -> str:
-    """`name (2).ext` for "name.ext" and 2; again at most 200 bytes."""
+    """`name (2).ext` for "name.ext" and 2; again at most 255 bytes."""
     stem, suffix = split_suffix(name)
     tail = f" ({number}){suffix}"
-    return _cut(stem, MAX_FILE_NAME - _length(tail)).rstrip(_TRAILING) + tail
+    return shortened(stem, MAX_FILE_NAME - _length(tail)).rstrip(_TRAILING) + tail
+
+
+def shortened(text: str, size: int) -> str:
+    """The beginning of a text, at most so many bytes."""
+    return text.encode("utf-8", "surrogatepass")[:size].decode("utf-8", "ignore")
 
 
 def split_suffix(name: str) -> tuple[str, str]:
@@ -101,11 +106,7 @@ def _shorten(name: str) -> str:
     if _length(name) <= MAX_FILE_NAME:
         return name
     stem, suffix = split_suffix(name)
-    return _cut(stem, MAX_FILE_NAME - _length(suffix)).rstrip(_TRAILING) + suffix
-
-
-def _cut(text: str, size: int) -> str:
-    return text.encode("utf-8", "surrogatepass")[:size].decode("utf-8", "ignore")
+    return shortened(stem, MAX_FILE_NAME - _length(suffix)).rstrip(_TRAILING) + suffix
 
 
 def _length(text: str) -> int:

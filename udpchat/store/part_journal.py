@@ -9,11 +9,11 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from udpchat.config import MEMBERS_AT_ONCE
-from udpchat.files.blocks import HASH_SIZE, NO_ROOT
+from udpchat.config import BLOCK_SIZE, MEMBERS_AT_ONCE
+from udpchat.files.blocks import HASH_SIZE, NO_ROOT, block_count
 from udpchat.files.members import NO_MD5, Index, MemberInfo
 from udpchat.store.database import transaction
-from udpchat.store.part_rows import LATEST, JournalEntry, PartInfo, PartRow, pack_runs
+from udpchat.store.part_rows import LATEST, JournalEntry, PartInfo, PartRow, pack_runs, unpack_runs
 from udpchat.wire.numbers import FileFlag, MemberFlag
 
 _INFO: Final = (
@@ -40,9 +40,17 @@ class PartJournal:
         row = self._connection.execute(f"{_ROW} WHERE part_id = ?", (part_id,)).fetchone()
         return None if row is None else _part_row(row)
 
-    def parts(self) -> tuple[PartRow, ...]:
-        """The journals of all parts."""
-        return tuple(map(_part_row, self._connection.execute(_ROW).fetchall()))
+    def parts(self) -> Iterator[PartRow]:
+        """The journals of all parts, oldest first, one after the other: the ranges of all together may be large."""
+        return map(_part_row, self._connection.execute(f"{_ROW} ORDER BY rowid"))
+
+    def infos(self) -> Iterator[PartInfo]:
+        """What was said about all parts, oldest first."""
+        return map(_part_info, self._connection.execute(f"SELECT {_INFO} FROM parts ORDER BY rowid"))
+
+    def part_ids(self) -> tuple[bytes, ...]:
+        """All parts."""
+        return tuple(part_id for (part_id,) in self._connection.execute("SELECT part_id FROM parts"))
 
     def part_count(self, owner: bytes) -> int:
         """How many parts an owner has."""
@@ -68,6 +76,16 @@ class PartJournal:
         """Write down what is durable. Unknown parts are left alone."""
         with transaction(self._connection):
             self._save(part_id, entry, now)
+
+    def cut_back(self, row: PartRow, length: int, now: int) -> bool:
+        """Write down that the file of a part has only so many bytes; whether it had more before."""
+        kept = unpack_runs(row.ranges, min(length, row.info.size))
+        if pack_runs(kept) == row.ranges:
+            return False
+        first = (kept[-1][1] if kept else 0) // BLOCK_SIZE
+        lost = ((first, block_count(row.info.size)),)
+        self.save(row.info.part_id, JournalEntry(kept, lost_blocks=lost), now)
+        return True
 
     def mark_verified(
         self,
@@ -188,9 +206,13 @@ def _info_values(info: PartInfo) -> tuple[object, ...]:
 
 
 def _part_row(row: tuple[Any, ...]) -> PartRow:
+    return PartRow(_part_info(row[:_INFO_COUNT]), *row[_INFO_COUNT:])
+
+
+def _part_info(row: tuple[Any, ...]) -> PartInfo:
     values = list(row)
     values[_FLAGS] = FileFlag(values[_FLAGS])
-    return PartRow(PartInfo(*values[:_INFO_COUNT]), *values[_INFO_COUNT:])
+    return PartInfo(*values)
 
 
 def _member_rows(part_id: bytes, first: int, members: Iterable[MemberInfo]) -> Iterator[tuple[object, ...]]:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from udpchat.arq.ranges import RangeSet
 from udpchat.config import CHECK_SLICE, MAX_CATCH_UP, MAX_PART_RUNS
-from udpchat.errors import ErrorCode, StorageError, UsageError
+from udpchat.errors import StorageError, UsageError
 from udpchat.files.blocks import block_root
-from udpchat.files.members import NO_MD5, Index
-from udpchat.store.checking import UNLIMITED, Body, Damage, PartHashing, keep_covered
+from udpchat.files.members import NO_MD5, Index, MemberInfo
+from udpchat.store.checking import UNLIMITED, Body, PartHashing, keep_covered
 from udpchat.store.folders import Folder
 from udpchat.store.hashing import MD5_SIZE, RunningHash, index_of_file
+from udpchat.store.indexing import check_members, check_repeated
 from udpchat.store.part_journal import PartJournal
 from udpchat.store.part_rows import JournalEntry, PartInfo, PartRow, Runs, unpack_runs
+from udpchat.store.refusals import in_pieces
 from udpchat.store.trouble import storage_error
 
 _CLOSED: Final = -1
@@ -152,7 +155,7 @@ class Part:
             self.failed = error
             raise
         if len(self.ranges) > MAX_PART_RUNS:
-            self.failed = StorageError(f"{self.info.file_name!r} arrives in too many pieces", ErrorCode.FLOW_CONTROL)
+            self.failed = in_pieces(self.info.file_name)
             raise self.failed
 
     def _put(self, offset: int, view: memoryview) -> None:
@@ -210,12 +213,24 @@ class Part:
 
     def entry(self, snapshot: Snapshot, left: Runs = ()) -> JournalEntry:
         """What is to be written down once the bytes of a snapshot are durable, but for what is left."""
-        present = self.present(snapshot, left)
         running = self.hashing.running
         if running is None:
-            return JournalEntry(tuple(present))
+            return JournalEntry(tuple(self.present(snapshot, left)))
+        lost_blocks, lost_members = running.take_losses()  # first: then their bytes are not among what is there either
+        present = self.present(snapshot, left)
         blocks, md5s = running.hold_back(present, *running.take())  # some are of bytes that came since
-        return JournalEntry(tuple(present), tuple(blocks.items()), tuple(md5s.items()))
+        return JournalEntry(
+            tuple(present), tuple(blocks.items()), tuple(md5s.items()), tuple(lost_blocks), tuple(lost_members)
+        )
+
+    def knows_members(self, first: int, members: Sequence[MemberInfo]) -> bool:
+        """Whether all members are known; StorageError when these are then not among them."""
+        index = self.hashing.index
+        if index is None:
+            return False
+        check_members(self.info, len(index), first, members)
+        check_repeated(self.info, members, map(index.__getitem__, range(first, len(index))))
+        return True
 
     def begin_hashing(self, index: Index) -> None:
         """All members of the folder are known."""
@@ -234,16 +249,20 @@ class Part:
         return ReadBack(wrong, is_done)
 
     def hash_slice(self, present: RangeSet) -> bool:
-        """Hash a slice of what is there and not hashed; whether next to nothing is left. Not after `close`."""
+        """Hash a slice of what is there and not hashed; whether next to nothing is left. Not after `close`.
+
+        Of a folder all blocks from the journal must have been compared as well: the MD5s of its members are from there.
+        """
         with self.hashing.lock:
             self.hashing.read_back(self.body, present, CHECK_SLICE, verify=False)
-            return self.hashing.debt(present) <= MAX_CATCH_UP
+            is_compared = self.hashing.is_verified or not self.info.is_folder
+            return is_compared and self.hashing.debt(present) <= MAX_CATCH_UP
 
-    def differing(self, present: RangeSet, first: int, hashes: bytes) -> Damage:
+    def differing(self, present: RangeSet, first: int, hashes: bytes) -> RangeSet:
         """The blocks that are there, and not what these hashes say. Nothing happens after `close`."""
         with self.hashing.lock:
             if self.is_closed:
-                return Damage()
+                return RangeSet()
             return self.hashing.differing(self.body, present, self.info.size, first, hashes)
 
     def digest(self, present: RangeSet) -> bytes:
@@ -251,11 +270,18 @@ class Part:
         self.read_back(present, UNLIMITED, verify=False)
         return self._running.digest(is_folder=self.info.is_folder)
 
-    def whole_entry(self) -> JournalEntry:
-        """What is to be written down of a part that is whole and hashed."""
-        blocks, md5s = self._running.take()
+    @contextmanager
+    def whole_entry(self) -> Iterator[JournalEntry]:
+        """What is to be written down of a part that is whole and hashed; when that fails it is said again next time."""
+        running = self._running
+        lost_blocks, lost_members = map(tuple, running.take_losses())
+        blocks, md5s = running.take()
         runs = ((0, self.info.size),) if self.info.size else ()
-        return JournalEntry(runs, tuple(blocks.items()), tuple(md5s.items()))
+        try:
+            yield JournalEntry(runs, tuple(blocks.items()), tuple(md5s.items()), lost_blocks, lost_members)
+        except BaseException:
+            running.take_back(lost_blocks, lost_members, blocks, md5s)
+            raise
 
     def root(self) -> bytes:
         """What the content is, see files/blocks.py; all must be hashed."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from udpchat.arq.ranges import RangeSet
-from udpchat.config import CHECK_SLICE, MAX_OPEN_PARTS
+from udpchat.config import CHECK_SLICE, FEW_PART_RUNS, MAX_OPEN_PARTS, MAX_OPEN_RUNS
 from udpchat.errors import ErrorCode, StorageError
 from udpchat.files.ports import (
     AbortPart,
@@ -32,11 +32,10 @@ from udpchat.store.backend import Backend
 from udpchat.store.budget import Claim, IndexBudget
 from udpchat.store.checking import UNLIMITED
 from udpchat.store.failpoints import reach
-from udpchat.store.indexing import check_members, check_repeated
 from udpchat.store.jobs import as_result, make_job
-from udpchat.store.part_rows import JournalEntry, Runs
+from udpchat.store.part_rows import Runs
 from udpchat.store.partfile import Part, Snapshot
-from udpchat.store.refusals import check_hashes, check_same, incomplete, mismatch, no_index, unknown_part
+from udpchat.store.refusals import check_hashes, check_same, in_pieces, incomplete, mismatch, no_index, unknown_part
 
 Handler: TypeAlias = Callable[..., Result | Job]
 
@@ -47,13 +46,14 @@ class PartTable:
     budget: for the indexes of folders; None where nobody but the user begins them.
     """
 
-    __slots__ = ("_backend", "_budget", "_claims", "_parts")
+    __slots__ = ("_backend", "_budget", "_claims", "_opening", "_parts")
 
     def __init__(self, backend: Backend, budget: IndexBudget | None = None) -> None:
         self._backend = backend
         self._budget = budget or IndexBudget(UNLIMITED, UNLIMITED)
         self._parts: dict[bytes, Part] = {}
         self._claims: dict[Part, Claim] = {}
+        self._opening: list[bytes] = []  # ids of parts that are on their way into the table
 
     def handlers(self) -> dict[type[StoreRequest], Handler]:
         """The requests that are performed here."""
@@ -71,28 +71,29 @@ class PartTable:
 
     @property
     def open_ids(self) -> frozenset[bytes]:
-        """Ids of all open parts."""
-        return frozenset(self._parts)
+        """Ids of all parts that are open, or are about to be."""
+        return frozenset((*self._parts, *self._opening))
 
     # -- beginning -----------------------------------------------------------------------------------------------------
 
     def create(self, request: CreatePart) -> Result | Job:
         """Perform CreatePart."""
         part = self._parts.get(request.part_id)
-        if part is not None and part.failed is None:
-            try:
-                check_same(request, part.info.owner, part.info.size, part.info.members)
-            except StorageError as error:
-                return error
-            part.users += 1
-            return _created(part)
-        if part is None and len(self._parts) >= MAX_OPEN_PARTS:
-            return StorageError("too many files arrive at once; try again later", ErrorCode.TOO_MANY_TRANSFERS)
         try:
-            claim = self._budget.claim(request.owner, request.members)
+            if part is not None:
+                check_same(request, part.info.owner, part.info.size, part.info.members)
+                if part.failed is None:
+                    part.users += 1
+                    return _created(part)
+                del self._parts[request.part_id]
+            elif len(self._parts) + len(self._opening) >= MAX_OPEN_PARTS:
+                return StorageError("too many files arrive at once; try again later", ErrorCode.TOO_MANY_TRANSFERS)
+            # What a failed part has claimed is enough for the same part once more.
+            claim = self._claims.pop(part, None) if part is not None else None
+            claim = claim or self._budget.claim(request.owner, request.members)
         except StorageError as error:
             return error
-        self._parts.pop(request.part_id, None)
+        self._opening.append(request.part_id)
 
         def work() -> Part | FileEntry:
             if part is not None:
@@ -100,8 +101,7 @@ class PartTable:
             return self._backend.open_part(request)
 
         def finish(outcome: object) -> Result:
-            if part is not None:
-                self._release(part)
+            self._opening.remove(request.part_id)
             created = self._adopt(request.part_id, outcome)
             if isinstance(outcome, Part) and not outcome.is_closed:
                 self._claims[outcome] = claim
@@ -136,16 +136,15 @@ class PartTable:
             return unknown_part()
         if part.failed is not None:
             return part.failed
-        index = part.hashing.index
-        if index is not None:
-            try:
-                check_members(part.info, len(index), request.first, request.members)
-                check_repeated(part.info, request.members, map(index.__getitem__, range(request.first, len(index))))
-            except StorageError as error:
-                return error
-            return None
+        try:
+            if part.knows_members(request.first, request.members):
+                return None
+        except StorageError as error:
+            return error
 
         def work() -> None:
+            if part.knows_members(request.first, request.members):  # they came twice in one breath; bytes come already
+                return
             index = self._backend.add_members(part, request.first, request.members)
             reach("members-written")
             if index is not None:
@@ -166,6 +165,9 @@ class PartTable:
             part.write(request.offset, request.data)
         except StorageError as error:
             return PartFailed(request.part_id, error)
+        if len(part.ranges) > FEW_PART_RUNS and sum(len(one.ranges) for one in self._parts.values()) > MAX_OPEN_RUNS:
+            part.failed = in_pieces(part.info.file_name)
+            return PartFailed(request.part_id, part.failed)
         return None
 
     def sync(self, request: SyncPart) -> Result | Job:
@@ -198,14 +200,17 @@ class PartTable:
             while left and is_last:
                 left = part.sync_data()
             reach("synced")
-            entry = part.entry(snapshot, left)
-            try:
-                self._backend.journal(part, entry)
-            except BaseException:
-                part.is_broken = True  # the hashes of this entry are known nowhere else: nothing may build on them
-                raise
+            self._journal(part, snapshot, left)
             reach("journalled")
         return _synced(part, part.present(snapshot, left))
+
+    def _journal(self, part: Part, snapshot: Snapshot, left: Runs) -> None:
+        entry = part.entry(snapshot, left)
+        try:
+            self._backend.journal(part, entry)
+        except BaseException:
+            part.is_broken = True  # what this entry says of hashes is known nowhere else: nothing may build on them
+            raise
 
     def _sync_and_hash(self, part: Part, snapshot: Snapshot) -> PartSynced:
         synced = self._make_durable(part, snapshot)
@@ -243,12 +248,10 @@ class PartTable:
                 return ()
             left = part.sync_data()
             damage = part.differing(part.present(snapshot), request.first, request.hashes)
-            if damage.ranges:
-                durable = part.present(snapshot, left)
-                entry = JournalEntry(tuple(durable), (), (), tuple(damage.blocks), tuple(damage.members))
-                self._backend.journal(part, entry)
+            if damage:
+                self._journal(part, snapshot, left)
                 reach("repaired")
-            return tuple(damage.ranges)
+            return tuple(damage)
 
         def finish(outcome: object) -> Result:
             if isinstance(outcome, StorageError):
@@ -274,8 +277,11 @@ class PartTable:
             if part.is_closed:  # the same commit came before and is done
                 return self._commit_closed(request)
             present = part.present(snapshot)
+            # A slice of each, for others wait: of what is to be hashed, and of a folder's files that are to be made.
             if part.hashing.index is not None and not part.hash_slice(present):
-                return PartChecked(request.part_id, (), is_done=False)  # more would keep other files waiting
+                return PartChecked(request.part_id, (), is_done=False)
+            if part.info.is_folder and part.sync_data():
+                return PartChecked(request.part_id, (), is_done=False)
             return self._verify(part, present, request.md5)
 
         def finish(outcome: object) -> Result:
@@ -295,7 +301,9 @@ class PartTable:
                 raise mismatch(part.file_name, request.md5, part.md5)
             return part
         try:
-            return self._verify(part, part.ranges, request.md5)
+            present = RangeSet(part.ranges)
+            part.read_back(present, UNLIMITED, verify=True)
+            return self._verify(part, present, request.md5)
         finally:
             part.close()
 
@@ -309,7 +317,8 @@ class PartTable:
         if actual != expected:
             raise mismatch(info.file_name, expected, actual, part.wrong_member())
         part.sync()
-        return self._backend.commit(part, part.whole_entry(), expected)
+        with part.whole_entry() as entry:
+            return self._backend.commit(part, entry, expected)
 
     def abort(self, request: AbortPart) -> Job:
         """Perform AbortPart."""

@@ -46,6 +46,11 @@ def check_hashes(request: CompareBlocks) -> None:
         raise UsageError(f"hashes of blocks have {HASH_SIZE} bytes each")
 
 
+def in_pieces(file_name: str) -> StorageError:
+    """A sender leaves holes wherever it can, and each takes memory."""
+    return StorageError(f"{file_name!r} arrives in too many pieces; send it again", ErrorCode.FLOW_CONTROL)
+
+
 def unknown_part() -> StorageError:
     """There is no such part."""
     return StorageError("this transfer is not known here; start it again", ErrorCode.UNKNOWN_TRANSFER)

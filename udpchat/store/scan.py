@@ -71,6 +71,19 @@ def is_executable(status: os.stat_result) -> bool:
     return os.name == "posix" and bool(status.st_mode & _EXECUTABLE)
 
 
+def has_secret(tree: Tree, local: str) -> bool:
+    """Whether a directory is the home of a client of udpchat, or the data folder of a server: nobody means those.
+
+    Whoever has such a secret is that person, or that server.
+    """
+    prefix = f"{local}/" if local else ""
+    try:
+        found = [tree.status(prefix + name) for name in (IDENTITY_KEY, MASTER_SECRET)]
+    except PermissionError:  # told of when it is read
+        return False
+    return any(each is not None and stat.S_ISREG(each.st_mode) and each.st_size == SECRET_SIZE for each in found)
+
+
 class _Scanner:
     """One look at a folder. It keeps a list of what waits instead of calling itself: folders may be deep."""
 
@@ -88,21 +101,23 @@ class _Scanner:
         self._real_root: Path | None = None
 
     def run(self) -> Scan:
-        if self._has_secret(""):
+        if has_secret(self._tree, ""):
             text = f"{self._name} is where udpchat keeps a secret key; send the files in it that you mean one by one"
             raise StorageError(text)
         waiting = self._read("", "")
+        self._check_count(len(waiting))
         while waiting:
             local, shown, status = waiting.pop()
             if local.endswith(UNFINISHED):  # a download of ours, which changes all the time
                 self._leave_out(shown)
             elif is_link(status):
                 self._link(local, shown)
-            elif is_directory(status) and self._has_secret(local):
+            elif is_directory(status) and has_secret(self._tree, local):
                 self._leave_out(shown)
             elif is_directory(status):
                 self._add(MemberInfo(shown, 0, microseconds(status), MemberFlag.DIRECTORY), local, status)
                 waiting.extend(self._read(local, shown))
+                self._check_count(len(waiting))
             elif stat.S_ISREG(status.st_mode):
                 self._file(local, shown, status)
             else:
@@ -156,19 +171,7 @@ class _Scanner:
 
     def _is_below_secret(self, path: str) -> bool:
         """Whether a path leads through a folder that is left out."""
-        return any(self._has_secret(above.as_posix()) for above in PurePosixPath(path).parents if above.parts)
-
-    def _has_secret(self, local: str) -> bool:
-        """Whether a directory is the home of a client of udpchat, or the data folder of a server: nobody means those.
-
-        Whoever has such a secret is that person, or that server.
-        """
-        prefix = f"{local}/" if local else ""
-        try:
-            found = [self._tree.status(prefix + name) for name in (IDENTITY_KEY, MASTER_SECRET)]
-        except PermissionError:  # told of when it is read
-            return False
-        return any(each is not None and stat.S_ISREG(each.st_mode) and each.st_size == SECRET_SIZE for each in found)
+        return any(has_secret(self._tree, above.as_posix()) for above in PurePosixPath(path).parents if above.parts)
 
     def _add(self, member: MemberInfo, local: str, status: os.stat_result) -> None:
         path = member.path.encode()
@@ -189,8 +192,10 @@ class _Scanner:
         self._left_out.append(shown)
         self._check_count()
 
-    def _check_count(self) -> None:
-        if len(self._members) + len(self._left_out) > MAX_FOLDER_MEMBERS or self._path_bytes > MAX_INDEX_PATHS:
+    def _check_count(self, waiting: int = 0) -> None:
+        """waiting: how many are known of and not looked at yet: what a folder costs us is bounded, too."""
+        count = len(self._members) + len(self._left_out) + len(self._unreadable) + waiting
+        if count > MAX_FOLDER_MEMBERS or self._path_bytes > MAX_INDEX_PATHS:
             text = f"{self._name} has too many files and folders (at most {MAX_FOLDER_MEMBERS}); send its parts alone"
             raise StorageError(text, ErrorCode.TOO_LARGE)
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from udpchat.config import PART_LIFETIME
+from udpchat.config import PART_LIFETIME, ROOM_LIFETIME
 from udpchat.errors import StorageError
 from udpchat.files.members import WHOLE, MemberInfo
 from udpchat.files.ports import AbortPart, FileEntry
@@ -23,6 +23,7 @@ from udpchat.files.stored_ports import (
     MarkFile,
     NoteAnnounced,
     OpenStored,
+    SetAside,
     Stored,
 )
 from udpchat.protocol.ports import Job, Lane, Result, StoreRequest
@@ -31,6 +32,7 @@ from udpchat.store.folders import Folder
 from udpchat.store.jobs import make_job
 from udpchat.store.parts import PartTable
 from udpchat.store.refusals import unknown_file
+from udpchat.store.shared import SharedFolder, not_ours_to_delete
 from udpchat.store.slices import SliceSource
 from udpchat.store.sources import FileSource
 from udpchat.store.stored_rules import no_member, not_stored_yet
@@ -46,10 +48,10 @@ class StoredFiles:
 
     reader, lister: catalogues with connections of their own, so that nobody who reads waits for the disk of an upload,
     and nobody but who lists files for a long list. parts, uploads: what is still arriving can be deleted as well.
-    folder: where files lie, under their ids.
+    folder: where files lie, under their ids. shared: the others.
     """
 
-    __slots__ = ("_catalogue", "_folder", "_lifetime", "_lister", "_parts", "_reader", "_uploads")
+    __slots__ = ("_catalogue", "_folder", "_lifetime", "_lister", "_parts", "_reader", "_shared", "_uploads")
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class StoredFiles:
         folder: Folder,
         parts: PartTable,
         uploads: Uploads,
+        shared: SharedFolder,
         *,
         lifetime: int,
     ) -> None:
@@ -68,18 +71,21 @@ class StoredFiles:
         self._folder = folder
         self._parts = parts
         self._uploads = uploads
+        self._shared = shared
         self._lifetime = lifetime
 
     def handlers(self) -> dict[type, Handler]:
         """What performs each request."""
+        opening = Lane.LISTING if self._shared.is_there else Lane.READING  # of a folder that is shared all is looked at
         return {
             ListFiles: _reading("read the list of files", self._list, Lane.LISTING),
             FindFile: _reading("read the list of files", self._find),
             ListMembers: _reading("read what is in a folder", self._members, Lane.LISTING),
             ListMarks: _reading("read how far a file is", lambda ask: self._reader.marks(ask.file_id)),
-            OpenStored: self._open_stored,
+            OpenStored: _reading("read a stored file", self._open, opening),
             MarkFile: self._mark,
             DeleteFile: self._delete,
+            SetAside: self._set_aside,
             ExpireFiles: self._expire,
             FindUnannounced: _reading("read the list of files", lambda _: self._lister.unannounced(), Lane.LISTING),
             NoteAnnounced: self._note_announced,
@@ -110,26 +116,30 @@ class StoredFiles:
             raise unknown_file() if arriving is None else not_stored_yet(arriving.file_name)
         return entry
 
-    def _open_stored(self, request: OpenStored) -> Job:
-        return make_job("read a stored file", lambda: self._open(request))
-
     def _open(self, request: OpenStored) -> Stored:
-        entry = self._stored(self._catalogue, request.file_id)
+        reader = self._lister if self._shared.is_there else self._reader
+        entry = self._stored(reader, request.file_id)
+        if entry.path:
+            return self._shared.open(reader.shared, entry, request.number)
         found = None
         if request.number != WHOLE:
-            found = self._catalogue.member(request.file_id, request.number)
+            found = reader.member(request.file_id, request.number)
             if found is None or found[0].is_directory:
                 raise no_member(entry.file_name)
-        fd = self._open_file(entry)
+        fd = self._open_file(reader, entry)
+        if reader.file(entry.file_id) is None:  # deleted meanwhile, perhaps before this was asked
+            os.close(fd)
+            raise unknown_file()
         if found is None:
             return Stored(entry, FileSource(fd, entry.file_name, self._folder.io, hashing=False))
         member, start = found
         return Stored(entry, SliceSource(fd, member.path, self._folder.io, start, member.size), member)
 
-    def _open_file(self, entry: FileEntry) -> int:
+    def _open_file(self, reader: Catalogue, entry: FileEntry) -> int:
         try:
             fd = self._folder.open(entry.file_id.hex())
         except FileNotFoundError:
+            self._stored(reader, entry.file_id)  # what is deleted meanwhile leaves the list first, then the disk
             text = f"{entry.file_name!r} is in the list but gone from the server's disk; tell its administrator"
             raise StorageError(text) from None
         if os.fstat(fd).st_size != entry.size:
@@ -156,6 +166,8 @@ class StoredFiles:
             if isinstance(failed, StorageError):
                 raise failed
             stored = self._stored_by_now(request.file_id)
+            if stored is not None and stored.path:
+                raise not_ours_to_delete(stored)
             if stored is not None:
                 self._catalogue.remove([stored.file_id])
                 self.finish_removals()
@@ -177,6 +189,19 @@ class StoredFiles:
             finished.close()
         return stored
 
+    def _set_aside(self, request: SetAside) -> Job:
+        def work() -> FileEntry:
+            entry = self._stored(self._catalogue, request.file_id)
+            if entry.path:
+                self._shared.doubt(entry)
+                return entry
+            self._uploads.quarantine(entry.file_id.hex())
+            self._catalogue.remove([entry.file_id])
+            self.finish_removals()
+            return entry
+
+        return make_job("set a damaged file aside", work)
+
     def _expire(self, request: ExpireFiles) -> Job:
         open_parts = self._parts.open_ids
 
@@ -190,6 +215,9 @@ class StoredFiles:
                 if part_id not in open_parts and entry is not None:
                     self._uploads.discard(part_id)
                     gone += [] if self._catalogue.arriving(part_id) else [entry]
+            for part_id in self._catalogue.touched_before(request.now - ROOM_LIFETIME):
+                if part_id not in open_parts:
+                    self._uploads.give_room_back(part_id)
             self.finish_removals()
             return tuple(gone)
 

@@ -14,6 +14,7 @@ from udpchat.files.ports import FileEntry
 from udpchat.files.stored_ports import Viewer
 from udpchat.protocol.members import fold
 from udpchat.store.names import name_key, numbered
+from udpchat.store.part_rows import PartInfo
 from udpchat.wire.numbers import FileState
 
 REACHED: Final = (FileState.DELIVERED, FileState.VERIFIED, FileState.OPENED)  # each includes those before it
@@ -44,8 +45,8 @@ class Sight:
         # By key. The lobby is everybody's; "" is no room, but what private files have instead of one.
         self.rooms = frozenset(map(room_key, (*viewer.rooms, LOBBY))) - {""}
 
-    def covers(self, entry: FileEntry) -> bool:
-        """Whether a file is there for them."""
+    def covers(self, entry: FileEntry | PartInfo) -> bool:
+        """Whether a file, or one that arrives, is there for them."""
         if self.is_operator or (entry.room and room_key(entry.room) in self.rooms):
             return True
         return self.person_id != NOBODY and self.person_id in (entry.owner_id, entry.recipient_id)

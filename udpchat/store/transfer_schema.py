@@ -28,6 +28,7 @@ TRANSFER_APPLICATION_ID: Final = 0x55445452  # "UDTR", in the header of the file
 #             program that is at it, or empty
 # finished    downloads that are files, until their transfer is ended: a commit may be repeated. changed: time of the
 #             last change of the file [ns], to notice that it is another now; 0 of a folder
+# parts       kept: mark of the empty file or directory that keeps the name of a download free, see landing.py
 TRANSFER_SCHEMA: Final[tuple[str, ...]] = (
     """
     CREATE TABLE transfers (
@@ -71,6 +72,7 @@ TRANSFER_SCHEMA: Final[tuple[str, ...]] = (
     );
     """,
     PART_TABLES,
+    "ALTER TABLE parts ADD COLUMN kept TEXT NOT NULL DEFAULT ''",
 )
 
 
@@ -130,7 +132,8 @@ class TransferDatabase:
         if self._turn is None or self._home is None:
             yield
             return
-        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._home.exists():
+            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._turn.take(BUSY_TIMEOUT / 1_000):
             yield
 

@@ -215,6 +215,22 @@ class TransferBook:
         """Before all others that wait."""
         self._set(number, "place = (SELECT min(place) FROM transfers) - ?", 1)
 
+    def move(self, number: int, server: bytes, file_id: bytes) -> bool:
+        """Let a download go on at another server, which has the same content under that id.
+
+        False when another program is at it, or it is no download.
+        """
+        try:
+            with self._database.writing() as connection:
+                row = connection.execute(f"{_SELECT} WHERE number = ?", (number,)).fetchone()
+                if row is None or _transfer(row).direction is Direction.UPLOAD or self._programs.lives(row[-1]):
+                    return False
+                statement = "UPDATE transfers SET server = ?, file_id = ?, wish = ?, text = '' WHERE number = ?"
+                connection.execute(statement, (server, file_id, Wish.RUN.value, number))
+                return True
+        except (OSError, sqlite3.Error) as error:
+            raise storage_error(error, "change a transfer") from error
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()
@@ -226,10 +242,12 @@ class TransferBook:
                 return  # of an upload the server has a part as well: the next program that is there removes it
             ours, part_id = self._programs.ours(), row[0]
             connection.execute("UPDATE transfers SET holder = ? WHERE number = ?", (ours, number))
-        discard(self._database, part_id)
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM transfers WHERE part_id = ?", (part_id,))
-            self._programs.end()
+        try:
+            discard(self._database, part_id)
+            with self._database.writing() as connection:
+                connection.execute("DELETE FROM transfers WHERE part_id = ?", (part_id,))
+        finally:
+            self._programs.end()  # else nobody but we could take it
 
     def _set(self, number: int, change: str, value: str | int) -> None:
         try:

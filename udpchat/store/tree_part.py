@@ -21,6 +21,7 @@ from udpchat.arq.ranges import RangeSet
 from udpchat.errors import StorageError, UsageError
 from udpchat.files.members import Index
 from udpchat.store.fileio import FileIO, file_io
+from udpchat.store.folders import OnKept
 from udpchat.store.layout import lay_out
 from udpchat.store.libc import sync_file_system
 from udpchat.store.part_rows import Runs
@@ -213,16 +214,21 @@ class TreeBody:
         finally:
             os.close(fd)
 
-    def finish(self) -> None:
-        """All bytes are in files: make what has none, and give everything the time of its last change."""
+    def finish(self, modified: int) -> None:
+        """All bytes are in files: make what has none, and give everything the time of its last change.
+
+        modified: of the folder itself [us since 1970], 0 when it is not known.
+        """
         for number in self._maker.make_rest():
             self._note(number)
         self._maker.set_times()
+        if modified:
+            self._maker.tree.set_time(self.name, modified)
 
-    def move_to(self, target: str) -> None:
+    def move_to(self, target: str, on_kept: OnKept) -> None:
         """Give the whole tree its name, beside where it is; FileExistsError when the name is taken."""
         self._close_files()  # Windows moves no directory with open files
-        self._maker.tree.move_directory(self.name, target)
+        self._maker.tree.move_directory(self.name, target, on_kept)
 
     def close(self) -> None:
         """See `Body`."""

@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 from udpchat.errors import ErrorCode, StorageError
@@ -60,16 +61,21 @@ class MemberMd5s:
 class Members:
     """The files of a folder, opened as they are needed; those used last stay open. Used by one thread at a time.
 
-    tree: belongs to this from now on.
+    tree: belongs to this from now on. on_changed: what to say of a file, by its path, that is not what it was.
     """
 
-    __slots__ = ("_io", "_open", "_scan", "tree")
+    __slots__ = ("_io", "_on_changed", "_open", "_scan", "tree")
 
-    def __init__(self, tree: Tree, scan: Scan, io: FileIO) -> None:
+    def __init__(self, tree: Tree, scan: Scan, io: FileIO, on_changed: Callable[[str], StorageError]) -> None:
         self.tree = tree
         self._scan = scan
         self._io = io
+        self._on_changed = on_changed
         self._open: OrderedDict[int, int] = OrderedDict()  # descriptors, the one used last at the end
+
+    def clone(self) -> Members:
+        """The same files, for another thread."""
+        return Members(self.tree.clone(), self._scan, self._io, self._on_changed)
 
     def read(self, offset: int, view: memoryview) -> int:
         """Fill view from offset on, as far as there are bytes. StorageError when a file is not what it was."""
@@ -91,7 +97,7 @@ class Members:
             if not member.is_directory:
                 status = self.tree.status(self._scan.local_path(number))
                 if status is None:
-                    raise changed(member.path)
+                    raise self._on_changed(member.path)
                 self._check(number, status)
 
     def close(self) -> None:
@@ -109,10 +115,10 @@ class Members:
                 self._check(number, os.fstat(fd))  # between this look and the first nobody has changed it
         except OSError as error:
             if isinstance(error, FileNotFoundError):
-                raise changed(self._scan.index[number].path) from error
+                raise self._on_changed(self._scan.index[number].path) from error
             raise storage_error(error, f"read {self._scan.index[number].path!r}") from error
         if count < len(view):
-            raise changed(self._scan.index[number].path)
+            raise self._on_changed(self._scan.index[number].path)
 
     def _descriptor(self, number: int) -> int:
         held = self._open.get(number)
@@ -134,19 +140,29 @@ class Members:
         member = self._scan.index[number]
         is_same = (status.st_size, status.st_mtime_ns) == (member.size, self._scan.stamps[number])
         if not (is_same and stat.S_ISREG(status.st_mode)):
-            raise changed(member.path)
+            raise self._on_changed(member.path)
 
 
 class TreeSource(HashedSource):
-    """A `Source` over the files of a folder. tree: belongs to this from now on."""
+    """A `Source` over the files of a folder. tree: belongs to this from now on.
 
-    __slots__ = ("_io", "_is_closed", "_members", "_scan", "_trouble")
+    hashing: the MD5 runs along with the reading; no use for folders whose MD5 is known. on_changed: see `Members`.
+    """
 
-    def __init__(self, tree: Tree, scan: Scan, name: str, io: FileIO) -> None:
-        super().__init__(name, scan.index.size, MemberMd5s(scan.index))
-        self._members = Members(tree, scan, io)
-        self._scan = scan
-        self._io = io
+    __slots__ = ("_is_closed", "_members", "_trouble")
+
+    def __init__(
+        self,
+        tree: Tree,
+        scan: Scan,
+        name: str,
+        io: FileIO,
+        *,
+        hashing: bool = True,
+        on_changed: Callable[[str], StorageError] = changed,
+    ) -> None:
+        super().__init__(name, scan.index.size, MemberMd5s(scan.index) if hashing else None)
+        self._members = Members(tree, scan, io, on_changed)
         self._is_closed = False
         self._trouble: StorageError | None = None
 
@@ -174,7 +190,7 @@ class TreeSource(HashedSource):
             raise StorageError(f"{self.name!r} is closed already", ErrorCode.CANCELLED)
         if self._trouble is not None:
             raise self._trouble
-        return MembersReader(Members(self._members.tree.clone(), self._scan, self._io))
+        return MembersReader(self._members.clone())
 
 
 class MembersReader:

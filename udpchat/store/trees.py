@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from udpchat.store.fileio import posix_capable
+from udpchat.store.folders import OnKept
 from udpchat.store.libc import rename_without_replacing
 
 MAX_OPEN_DIRECTORIES: Final = 32
@@ -43,12 +44,12 @@ class Tree:
         elif not root.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
 
-    def clone(self) -> Tree:
-        """The same folder, for another thread."""
+    def clone(self, path: str = "") -> Tree:
+        """The same folder, or one below it, for another thread."""
         other = Tree.__new__(Tree)
-        other.root, other.portable = self.root, self.portable
+        other.root, other.portable = self.root.joinpath(*path.split("/")) if path else self.root, self.portable
         other._open = OrderedDict()
-        other._fd = None if self._fd is None else os.dup(self._fd)
+        other._fd = self.open_directory(path)
         return other
 
     def close(self) -> None:
@@ -133,8 +134,11 @@ class Tree:
             finally:
                 os.close(fd)
 
-    def move_directory(self, path: str, new_path: str) -> None:
-        """Give a directory another name; FileExistsError when there is anything of that name."""
+    def move_directory(self, path: str, new_path: str, on_kept: OnKept | None = None) -> None:
+        """Give a directory another name; FileExistsError when there is anything of that name.
+
+        on_kept: called when, for a moment, an empty directory keeps the new name free.
+        """
         self.forget()
         name, folder = self._locate(path)
         new_name, new_folder = self._locate(new_path)
@@ -146,11 +150,13 @@ class Tree:
         # POSIX moves over what is there when it is an empty directory: so the name is taken by one of ours first.
         os.mkdir(new_name, dir_fd=new_folder)
         try:
+            if on_kept is not None:
+                on_kept(os.stat(new_name, dir_fd=new_folder, follow_symlinks=False))
             os.rename(name, new_name, src_dir_fd=folder, dst_dir_fd=new_folder)
-        except OSError as error:
+        except BaseException as error:
             with contextlib.suppress(OSError):  # somebody has put something into it already
                 os.rmdir(new_name, dir_fd=new_folder)
-            if error.errno == errno.ENOTEMPTY:
+            if isinstance(error, OSError) and error.errno == errno.ENOTEMPTY:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new_name) from error
             raise
 

@@ -7,11 +7,14 @@ folders durable -> database. A crash anywhere leaves either a part that can go o
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from udpchat.config import MIB
+from udpchat.errors import StorageError
 from udpchat.files.members import Index, MemberInfo
 from udpchat.files.ports import UNKNOWN_MEDIA, CreatePart, FileEntry, Media
 from udpchat.store.catalogue import Catalogue
@@ -21,7 +24,7 @@ from udpchat.store.hashing import RunningHash, index_of_file
 from udpchat.store.indexing import take_members
 from udpchat.store.media import find_media
 from udpchat.store.part_journal import PartJournal
-from udpchat.store.part_rows import JournalEntry, PartInfo, PartRow
+from udpchat.store.part_rows import JournalEntry, PartInfo, PartRow, unpack_runs
 from udpchat.store.partfile import FileBody, Part, load_part
 from udpchat.store.quotas import Limits
 from udpchat.store.refusals import check_new, check_same, unknown_part
@@ -37,16 +40,33 @@ class Folders:
     __slots__ = ("files", "incoming", "quarantine")
 
     def __init__(self, root: Path, *, portable: bool | None = None) -> None:
-        opened = []
-        for name in (INCOMING, FILES, QUARANTINE):
+        names = (INCOMING, FILES, QUARANTINE)
+        for name in names:
             (root / name).mkdir(mode=0o700, exist_ok=True)
-            opened.append(Folder(root / name, portable=portable))
-        self.incoming, self.files, self.quarantine = opened
+        if len({(root / name).stat().st_dev for name in names}) > 1:
+            text = f"{INCOMING}, {FILES} and {QUARANTINE} in {root} must be on one file system: files move between them"
+            raise StorageError(text)
+        with ExitStack() as opened:  # what is open when something fails
+            folders = []
+            for name in names:
+                folders.append(Folder(root / name, portable=portable))
+                opened.callback(folders[-1].close)
+            opened.pop_all()
+        self.incoming, self.files, self.quarantine = folders
 
     def close(self) -> None:
         """Close all three."""
         for folder in (self.incoming, self.files, self.quarantine):
             folder.close()
+
+
+def file_status(folder: Folder, name: str) -> os.stat_result | None:
+    """What the system knows about a file; None when there is none, or what has its name is something else.
+
+    What is no file is not ours, and is neither removed nor believed.
+    """
+    status = folder.status(name)
+    return status if status is not None and stat.S_ISREG(status.st_mode) else None
 
 
 class Uploads:
@@ -119,10 +139,34 @@ class Uploads:
         row = self._journal.part(part_id)
         if row is None or self._is_linked(row):
             return
-        self._folders.incoming.remove(part_id.hex())
+        self._remove_part(part_id)
         self._journal.remove_part(part_id)
 
+    # -- beside them ---------------------------------------------------------------------------------------------------
+
+    def give_room_back(self, part_id: bytes) -> None:
+        """Give back what a part, which must not be open, has of the disk for bytes behind the last that came.
+
+        When it goes on room is made anew, or it is refused as a new one would be.
+        """
+        row, name = self._journal.part(part_id), part_id.hex()
+        if row is None or row.file_id is not None or file_status(self._folders.incoming, name) is None:
+            return
+        runs = unpack_runs(row.ranges, row.info.size)
+        length = runs[-1][1] if runs else 0
+        fd = self._folders.incoming.open(name, write=True)
+        try:
+            if os.fstat(fd).st_size > length:
+                os.ftruncate(fd, length)
+        finally:
+            os.close(fd)
+
     # -- at start ------------------------------------------------------------------------------------------------------
+
+    def cut_back(self, row: PartRow) -> bool:
+        """Write down what is left of a part that has lost bytes; whether it has."""
+        status = file_status(self._folders.incoming, row.info.part_id.hex())
+        return self._journal.cut_back(row, 0 if status is None else status.st_size, self._clock())
 
     def finish(self, row: PartRow) -> FileEntry | None:
         """The file of a part that had its final name when the server stopped; None when there is none that is right.
@@ -154,7 +198,7 @@ class Uploads:
         info = PartInfo.of(request)
         self._catalogue.check(info, self._limits)  # before room is made
         incoming, name = self._folders.incoming, info.part_id.hex()
-        incoming.remove(name)  # without a journal nothing in it can be trusted
+        self._remove_part(info.part_id)  # without a journal nothing in it can be trusted
         fd = incoming.create(name)
         try:
             incoming.io.reserve(fd, info.size, folder=str(incoming.path), spare=self._limits.spare)
@@ -179,19 +223,25 @@ class Uploads:
             incoming.sync()
         try:
             length = os.fstat(fd).st_size
+            # First: a crash behind it would leave zeros where the journal says that bytes are.
+            self._journal.cut_back(row, length, self._clock())
             if length != size:
-                incoming.io.reserve(fd, size, folder=str(incoming.path), spare=0)
+                incoming.io.reserve(fd, size, folder=str(incoming.path), spare=self._limits.spare)
             return load_part(self._journal, row, FileBody(incoming, name, fd), length)
         except BaseException:
             os.close(fd)
             raise
 
+    def _remove_part(self, part_id: bytes) -> None:
+        if file_status(self._folders.incoming, part_id.hex()) is not None:
+            self._folders.incoming.remove(part_id.hex())
+
     def _is_linked(self, row: PartRow) -> bool:
         """Whether a part has its final name; a file that only kept the name, for a move that never came, is removed."""
         if row.file_id is None:
             return False
-        name = row.file_id.hex()
-        target, part = self._folders.files.status(name), self._folders.incoming.status(row.info.part_id.hex())
+        name, part_name = row.file_id.hex(), row.info.part_id.hex()
+        target, part = file_status(self._folders.files, name), file_status(self._folders.incoming, part_name)
         if target is None:
             return False
         if part is None or (target.st_dev, target.st_ino) == (part.st_dev, part.st_ino):
@@ -204,7 +254,7 @@ class Uploads:
     def _finish(self, row: PartRow, file_id: bytes) -> FileEntry:
         reach("linked")
         self._folders.files.sync()  # the new name first: a disk may keep what comes later and not this
-        self._folders.incoming.remove(row.info.part_id.hex())
+        self._remove_part(row.info.part_id)
         self._folders.incoming.sync()
         media = UNKNOWN_MEDIA if row.info.is_folder else self._media(file_id, row.info.size)
         entry = self._catalogue.commit(row, media, self._clock())
