@@ -94,6 +94,9 @@ MAX_OPEN_PARTS: Final = 512  # unfinished files that are being written at once: 
 MAX_PARTS_PER_OWNER: Final = 64  # unfinished files of one user, open or not
 MAX_PART_RUNS: Final = 16_384  # runs of an unfinished file; 8 MiB of credit in packets of 1,200 B make 3,650 at worst
 PART_LIFETIME: Final = 7 * 24 * 3600 * SECOND  # an unfinished file that nobody touched for so long is removed
+ROOM_LIFETIME: Final = 3_600 * SECOND  # without a sender it keeps room for what has not come: a restart, a laptop shut
+FEW_PART_RUNS: Final = 4_096  # runs that every unfinished file may have; those above count against
+MAX_OPEN_RUNS: Final = 2**20  # runs of all that are being written: each takes about 80 bytes of memory
 MAX_CATCH_UP: Final = 1 * MIB  # bytes read back and hashed in one write, when a hole was filled
 MIN_FREE_SPACE: Final = 64 * MIB  # bytes of the disk that uploads leave to the database
 
@@ -101,7 +104,7 @@ MIN_FREE_SPACE: Final = 64 * MIB  # bytes of the disk that uploads leave to the 
 
 MAX_NICK: Final = 32  # characters
 MAX_TEXT: Final = 4 * KIB  # bytes of a chat line in UTF-8
-MAX_FILE_NAME: Final = 200  # bytes of a display name in UTF-8
+MAX_FILE_NAME: Final = 255  # bytes of a display name in UTF-8: what most file systems take
 MAX_FILE_SIZE: Final = 2**53 - 1  # bytes
 LOBBY: Final = "lobby"  # the room everybody is in
 PRIVATE_NAME: Final = "(private)"  # what the people at a server are told in place of the name of a private file
@@ -124,6 +127,31 @@ MAX_LOGIN_DELAY: Final = 15 * 60 * SECOND
 MAX_FAILED_LOGINS: Final = 100  # per hour and account (OWASP ASVS 2.2.1), and from one address
 RECONNECT_FIRST: Final = 250 * MILLISECOND  # before a client tries to come back, then doubled up to
 RECONNECT_LAST: Final = 3 * SECOND
+
+# -- peers -------------------------------------------------------------------------------------------------------------
+
+MAX_TTL: Final = 16  # links that a query travels: 7 span a random network of 10,000 nodes with 4 neighbours each
+MAX_NODE_NAME: Final = 32  # characters
+NEIGHBOUR_TIMEOUT: Final = 15 * SECOND  # until NEIGHBOUR is answered
+DIAL_FIRST: Final = 1 * SECOND  # before a neighbour is tried again, then doubled up to
+DIAL_LAST: Final = 60 * SECOND
+SEARCH_TIME: Final = 5 * SECOND  # a search is over: 16 links there and back with 300 ms each
+ROUTE_LIFETIME: Final = 30 * SECOND  # a query is remembered: no copy of it, and no hit, is under way for longer
+MAX_ROUTES: Final = 8_192  # queries that are remembered: twice those of 30 s at full rate, and a burst
+QUERY_RATE: Final = 100  # queries a second that a node answers and passes on: 200 nodes, each with one in 2 s
+QUERY_BURST: Final = 100  # at once before that: what a link brings that stood still for 1 s
+QUERY_QUEUE: Final = 256  # of one neighbour that wait, and come at once: more than one that keeps to the rate sends
+FLOOD_RATE: Final = 1  # query a second of a neighbour that brings more: 64 of those leave room for others
+FLOOD_TIME: Final = 10 * SECOND  # for so long after that
+MAX_LOCAL_SEARCHES: Final = 16  # that storage is asked for at once
+MAX_OWN_SEARCHES: Final = 64  # of one node that are not over
+MAX_ANSWERS: Final = 64  # hits of one node for one query, and how many more each link nearer to who asks may carry
+HIT_RATE: Final = 500  # hits a second to one neighbour
+HIT_BURST: Final = 1_024  # at once before that
+MAX_SHARED: Final = 100_000  # files and folders in the folder of a node: as many as in the list of a server
+SEARCH_BUDGET: Final = 100 * MILLISECOND  # in which storage answers a query: 100,000 names take 30 (measured)
+LINK_QUEUE: Final = 256 * KIB  # bytes that wait for a neighbour; above it gets no hits
+LINK_QUERIES: Final = 8 * KIB  # and above this no queries: some 150 come at once after a pause, no flood
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,10 +208,15 @@ class Config:
     message_burst: int = 200  # lines that are taken at once before that
     max_waiting_lines: int = 1_024  # of one user, that came faster than that
     keep_history: int = 0  # us, then messages are forgotten; 0: for ever
+    is_read_only: bool = False  # files can be fetched, and none uploaded
+    max_neighbours: int = 64  # of a node
+    max_ttl: int = 7  # links that a query travels at most, our own and those that we pass on; at most MAX_TTL
 
     def __post_init__(self) -> None:
         """Refuse names that nothing has. UsageError."""
         check_sending(self.arq, self.congestion, self.window)
+        if not 1 <= self.max_ttl <= MAX_TTL:
+            raise UsageError(f"a query travels 1 to {MAX_TTL} links, not {self.max_ttl}")
 
 
 def check_sending(arq: str, congestion: str, window: int) -> None:

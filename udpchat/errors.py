@@ -74,6 +74,9 @@ class ErrorCode(IntEnum):
     QUOTA_EXCEEDED = 76  # more than a user, or all together, may store
     DECLINED = 77  # the recipient does not want the file
 
+    OWN_ADDRESS = 80  # a node that asked itself to be its neighbour
+    NEIGHBOURS_ALREADY = 81  # the two nodes are neighbours over another connection
+
 
 class UdpchatError(Exception):
     """Base of all errors of this package."""

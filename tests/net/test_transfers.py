@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
@@ -48,6 +50,11 @@ async def has_files(client: Client, count: int) -> bool:
 
 async def is_empty(book: TransferBook) -> bool:
     return book.list() == ()
+
+
+def changed_at(path: Path | str) -> int:
+    """Time of the last change [ns since 1970]."""
+    return os.stat(path).st_mtime_ns
 
 
 async def restart(party: Party, server: Server) -> Server:
@@ -175,6 +182,11 @@ async def test_two_programs_of_one_user_are_not_at_the_same_transfer(party: Part
         await other.put(path)
     assert refused.value.code == ErrorCode.TOO_MANY_TRANSFERS
     assert await other.adopt_transfers() == ()
+    number = anna.transfers()[0].transfer.number
+    anna.pause(number)
+    with pytest.raises(RefusedError, match=f"it is paused: udpchat transfers resume {number}"):
+        await other.put(path)
+    anna.resume(number)
     assert (await work).size == SIZE
 
 
@@ -224,10 +236,12 @@ async def test_a_folder_arrives_as_the_same_tree(party: Party, members: int) -> 
     path = party.folder / "tree 你好"
     make_tree(path, Random(members), members=members)
     (path / "empty folder").mkdir()
+    os.utime(path, ns=(5_000, 1_600_000_000_123_456_000))
     seen: list[Progress] = []
     uploaded = await anna.put(path, seen.append)
     downloaded = await anna.get(path.name, None, seen.append)
     assert fingerprint(Path(downloaded.path)) == fingerprint(path)
+    assert changed_at(downloaded.path) == changed_at(path)
     assert uploaded.members == downloaded.members == len(list(path.rglob("*")))
     (entry,) = await anna.files()
     assert entry.is_folder
@@ -235,6 +249,24 @@ async def test_a_folder_arrives_as_the_same_tree(party: Party, members: int) -> 
     assert {member.path for member in await anna.members(entry.file_id)} == {
         each.relative_to(path).as_posix() for each in path.rglob("*")
     }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names of as many bytes as POSIX has")
+@pytest.mark.parametrize("name", ["x" * 251 + ".txt", "好" * 85], ids=["latin", "chinese"])
+async def test_a_name_may_be_as_long_as_disks_take_it(party: Party, name: str) -> None:
+    server = await party.serve(CONFIG)
+    anna = await party.join(server, "anna", CONFIG)
+    await anna.put(party.file(name, b"content"))
+    first, second = await anna.get(name), await anna.get(name)
+    assert (Path(first.path).name, content(first.path)) == (name, b"content")
+    assert len(Path(second.path).name.encode()) <= 255
+    assert " (2)" in second.path
+    outer, deep = party.folder / "outer", party.folder / "outer" / name
+    outer.mkdir()
+    make_tree(deep, Random(1), members=2)
+    await anna.put(outer)
+    whole = await anna.get("outer")
+    assert fingerprint(Path(whole.path)) == fingerprint(outer)
 
 
 async def test_one_file_of_a_folder_is_fetched_alone(party: Party) -> None:

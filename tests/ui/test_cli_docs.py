@@ -12,6 +12,7 @@ from udpchat.ui.cli.exits import ExitCode
 from udpchat.ui.cli.main import app
 from udpchat.ui.cli.objects import NAMES
 from udpchat.ui.cli.parsing import table_rows
+from udpchat.ui.cli.peer.commands import PEER
 
 DOCUMENT = (Path(udpchat.__file__).parent.parent / "docs" / "cli.md").read_text("utf-8")
 SOURCES = Path(udpchat.__file__).parent / "ui" / "cli"
@@ -24,7 +25,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
     root = typer.main.get_command(app)
     assert hasattr(root, "commands")
     for name, command in root.commands.items():
-        below = list(getattr(command, "commands", {}).values()) or [command]
+        below = [command, *getattr(command, "commands", {}).values()]
         yield name, [text for each in below for text in options(each)]
 
 
@@ -63,7 +64,7 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
 
 
 def test_every_json_object_is_documented() -> None:
-    source = "\n".join(path.read_text() for path in SOURCES.glob("*.py"))
+    source = "\n".join(path.read_text() for path in SOURCES.rglob("*.py"))
     printed = set(re.findall(r'(?:as_line\(|\.answer\([^"]*?)\s*"(\w+)"', source))
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| ", section("JSON objects"), re.MULTILINE)
     documented = [name for row in rows for name in re.findall(r"\w+", row) if name != "event"]
@@ -71,7 +72,7 @@ def test_every_json_object_is_documented() -> None:
     assert len(documented) == len(set(documented))
 
 
-@pytest.mark.parametrize(("name", "dialect"), [("client", CLIENT), ("server", SERVER)])
+@pytest.mark.parametrize(("name", "dialect"), [("client", CLIENT), ("server", SERVER), ("peer", PEER)])
 def test_the_tables_of_typed_commands_are_those_of_the_program(name: str, dialect: Dialect) -> None:
     found = re.search(rf"<!-- {name} commands -->\n(.*?)\n<!-- end -->", section(f"udpchat {name}"), re.DOTALL)
     assert found is not None

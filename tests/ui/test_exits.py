@@ -12,6 +12,7 @@ from udpchat.errors import (
     StorageError,
     UsageError,
 )
+from udpchat.net.interfaces import InterfaceError
 from udpchat.ui.cli.exits import CommandError, ExitCode, Interrupted, error_text, exit_code, refusal_code
 
 
@@ -20,6 +21,7 @@ from udpchat.ui.cli.exits import CommandError, ExitCode, Interrupted, error_text
     [
         (HandshakeError("nobody answers"), ExitCode.NO_SERVER),
         (ServerKeyError("changed"), ExitCode.SERVER_KEY),
+        (InterfaceError("no interface is called that"), ExitCode.USAGE),
         (RefusedError(ErrorCode.NICK_IN_USE, "in use"), ExitCode.NICKNAME),
         (RefusedError(ErrorCode.NICK_NOT_ALLOWED, "no"), ExitCode.NICKNAME),
         (RefusedError(ErrorCode.SERVER_FULL, "full"), ExitCode.SERVER_FULL),

@@ -1,6 +1,7 @@
 """What ends a command before it does anything: in this process, so that many cases are cheap."""
 
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -63,6 +64,23 @@ def outcome(
         (["put", "{folder}/file", "127.0.0.1:1", "--capture", "{folder}"], ExitCode.LOCAL_FILE, "name a file in"),
         (["server", "--data", "{folder}/d", "--capture", "/dev/null"], ExitCode.LOCAL_FILE, "it is not a file"),
         (["demo", "--capture", "{folder}/no/a"], ExitCode.LOCAL_FILE, "cannot write the capture {folder}/no/a"),
+        (["servers", "--interface", "no0"], ExitCode.USAGE, "no interface has the name or the address no0; there are:"),
+        (["client", "--interface", "no0"], ExitCode.USAGE, "no interface has the name or the address no0; there are:"),
+        (
+            ["say", "hi", "127.0.0.1:1", "--interface", "no0"],
+            ExitCode.USAGE,
+            "no interface has the name or the address",
+        ),
+        (
+            ["server", "--interface", "no0", "--data", "{folder}/d"],
+            ExitCode.USAGE,
+            "no interface has the name or the address no0; there are:",
+        ),
+        (
+            ["server", "--interface", "127.0.0.1", "--host", "192.0.2.77", "--data", "{folder}/d"],
+            ExitCode.USAGE,
+            "192.0.2.77 is no address of 127.0.0.1; leave out --host or --interface",
+        ),
         (["trust", "add", "127.0.0.1", "abc", "--home", "{folder}/h"], ExitCode.USAGE, "64 hex digits"),
         (["trust", "forget", "127.0.0.1", "--home", "{folder}/h"], ExitCode.REFUSED, "nothing is trusted under"),
     ],
@@ -90,7 +108,6 @@ def test_bad_input_is_one_clear_line_with_its_exit_code(
     ("arguments", "words"),
     [
         (["client", "127.0.0.1:x"], "is not a port"),
-        (["client"], "Missing argument"),
         (["client", "127.0.0.1", "--congestion", "vegas"], "vegas"),
         (["client", "127.0.0.1", "--max-datagram", "100"], "1200"),
         (["demo", "--loss", "5"], "did you mean 5%"),
@@ -102,6 +119,9 @@ def test_bad_input_is_one_clear_line_with_its_exit_code(
         (["get", "x", "127.0.0.1:1", "--priority", "urgent"], "write low, normal or high"),
         (["transfers", "limit", "1", "fast"], "is not a rate"),
         (["server", "--quota", "lots"], "is not a size"),
+        (["server", "--name", "a\u202eb"], "only characters that can be seen"),
+        (["server", "--name", ""], "1 to 40 characters"),
+        (["servers", "--wait", "0"], "--wait"),
         (["server", "--keep-files", "-1"], "--keep-files"),
     ],
 )
@@ -111,6 +131,19 @@ def test_a_wrong_option_or_argument_is_named(
     code, output, errors = outcome(monkeypatch, capsys, *arguments)
     assert (code, output) == (ExitCode.USAGE, "")
     assert words in errors
+
+
+def test_udpchat_alone_tells_a_script_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, output, errors = outcome(monkeypatch, capsys)
+    assert (code, errors) == (ExitCode.USAGE, "")
+    assert "servers" in output
+
+
+def test_who_does_not_look_for_servers_does_not_wait_for_the_library_that_does() -> None:
+    check = "import sys, udpchat.ui.cli.main; print(sorted({'zeroconf', 'ifaddr', 'matplotlib'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", check], check=True, capture_output=True).stdout == b"[]\n"
 
 
 def test_the_version_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,54 @@ def test_a_name_that_systems_run_is_not_opened(name: str) -> None:
         check_name(name)
 
 
+@pytest.mark.parametrize("name", ["plan.html", "LOGO.SVG", "feed.xml", "sheet.xlsm", "mail.eml", "page.htm ", "a.mht"])
+def test_what_can_act_by_itself_is_opened_only_by_who_is_sure(name: str) -> None:
+    with pytest.raises(CommandError, match=f"can act by itself.* /open {name} yes"):
+        check_name(name)
+    check_name(name, is_sure=True)
+
+
+def test_what_the_server_says_of_its_content_counts_too() -> None:
+    with pytest.raises(CommandError, match="can act by itself"):
+        check_name("notes", "text/html")
+    check_name("notes", "text/plain")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<!DOCTYPE html><p>",
+        b"\xef\xbb\xbf \n<HTML>",
+        "<svg onload='x()'>".encode("utf-16"),
+        b"<!-- a comment --><script>x()</script>",
+        b"<?xml version='1.0'?><svg/>",
+    ],
+)
+def test_a_page_under_a_harmless_name_is_opened_only_by_who_is_sure(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(CommandError, match=r"can act by itself.* /open notes\.txt yes"):
+        check_harmless(str(path))
+    check_harmless(str(path), is_sure=True)
+
+
+def test_a_program_is_not_opened_by_who_is_sure_either(tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    path.write_bytes(b"#!/bin/sh\n")
+    with pytest.raises(CommandError, match="is a program"):
+        check_harmless(str(path), is_sure=True)
+    with pytest.raises(CommandError, match="is a program"):
+        check_name("a.sh", is_sure=True)
+
+
+def test_text_that_only_speaks_of_pages_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    path.write_bytes(b"write <html> at the top")
+    check_harmless(str(path))
+    path.write_bytes(b"< 3 and <b> are short")
+    check_harmless(str(path))
+
+
 @pytest.mark.parametrize("name", ["plan.pdf", "photo.JPG", "notes", "exe", "song.mp3", "archive.tar.gz", "会议.docx"])
 def test_other_names_are_opened(name: str) -> None:
     check_name(name)

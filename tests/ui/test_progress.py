@@ -60,7 +60,7 @@ class Paper:
     def show(self, text: str) -> None:
         self.lines.append(text)
 
-    status = emit = show
+    status = emit = log = show
 
 
 def test_a_person_reads_a_line_a_tenth_and_no_more_than_one_a_second() -> None:
@@ -75,6 +75,42 @@ def test_a_person_reads_a_line_a_tenth_and_no_more_than_one_a_second() -> None:
     now += LONG_SILENCE + SECOND
     shown.show(progress(99 * MB // 10))
     assert len(paper.lines) == count + 1
+
+
+def test_what_an_earlier_run_carried_is_no_speed_of_this_one() -> None:
+    paper, now = Paper(has_status=True), 0
+    board = Board(paper, lambda: now)
+    first, second = board.begin(), board.begin()
+    first.show(progress(0, phase=Phase.CHECKING))
+    second.show(progress(0, phase=Phase.CHECKING))
+    first.show(progress(6 * MB))
+    second.show(progress(8 * MB))
+    now = SECOND
+    second.show(progress(9 * MB))
+    assert paper.lines[-1] == "0 of 2 done; 75% of 20.0 MB, 1.0 MB/s, 5.00 s left"
+
+
+def test_a_transfer_without_a_byte_for_some_time_is_stalled() -> None:
+    meter = Meter()
+    meter.text(0, 10 * MB, 0)
+    for second in range(1, 5):
+        assert meter.text(MB, 10 * MB, second * SECOND) != "stalled"
+    assert meter.text(MB, 10 * MB, 6 * SECOND) == "stalled"
+    assert meter.text(2 * MB, 10 * MB, 7 * SECOND) != "stalled"
+
+
+def test_a_transfer_that_is_only_to_be_stored_is_not_stalled() -> None:
+    meter = Meter()
+    for second in range(20):
+        assert meter.text(10 * MB, 10 * MB, second * SECOND) == ""
+
+
+def test_where_nobody_types_a_line_says_that_a_transfer_goes_on() -> None:
+    paper = Paper(has_status=True)
+    shown = Board(paper, lambda: 0, tells_resumed=True).begin()
+    for phase in (Phase.RUNNING, Phase.PAUSED, Phase.PAUSED, Phase.QUEUED, Phase.RUNNING):
+        shown.show(progress(0, phase=phase, number=2))
+    assert [line for line in paper.lines if line.endswith("goes on")] == ["[2] f goes on"]
 
 
 def test_waiting_in_the_queue_is_said_once() -> None:

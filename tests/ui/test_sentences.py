@@ -10,7 +10,6 @@ from udpchat.chat.events import (
     LineSaid,
     NoticeGiven,
     PrivateSaid,
-    ReceiptCame,
     Reconnecting,
     Returned,
     RoomInfo,
@@ -36,6 +35,7 @@ from udpchat.files.events import (
 )
 from udpchat.files.local_ports import Direction, Transfer
 from udpchat.files.ports import FileEntry
+from udpchat.net.watchdog import FellSilent, HeardAgain
 from udpchat.ui.cli.narrator import NOTICE, PLAIN, PRIVATE, QUIET, Narrator
 from udpchat.ui.cli.sentences import Event, describe
 from udpchat.ui.cli.tables import (
@@ -47,7 +47,7 @@ from udpchat.ui.cli.tables import (
     seen_line,
     user_table,
 )
-from udpchat.wire.numbers import AdminAction, Change, FileFlag, FileState, ReceiptState, RoomFlag, UserFlag
+from udpchat.wire.numbers import AdminAction, Change, FileFlag, FileState, RoomFlag, UserFlag
 
 ONE, OTHER = bytes(range(16)), bytes(16)
 TODAY = 1_800_000_000 * SECOND
@@ -75,8 +75,6 @@ def events(text: str) -> list[Event]:
         PrivateSaid(1, 0, text, text, text),
         FileSaid(1, 0, text, text, attachment(text)),
         NoticeGiven(0, text),
-        ReceiptCame(ReceiptState.READ, 1, "", text),
-        ReceiptCame(ReceiptState.DELIVERED, 1, text, ""),
         Reconnecting(ErrorCode.IDLE_TIMEOUT, text, 1, 0),
         Returned(text, 2, 12 * SECOND),
         AccountHappened(text, text, text),
@@ -87,10 +85,16 @@ def events(text: str) -> list[Event]:
         FileSaid(1, 0, "", text, attachment(text), text),
         FileRemoved(text, entry(text, text)),
         FileRemoved("", entry(text, text)),
+        FileRemoved("", entry(text, text), text),
         *(FileMarked(OTHER, text, text, state, 0) for state in FileState),
         TransferFailed(0, text, text, 64, text),
-        TransferResting(1, Transfer(OTHER, Direction.UPLOAD, b"", text, text, text=text), text),
-        Uploaded(1, text, 5, ONE, ONE, OTHER, 0, 1_000_000, members=3, left_out=(text, text), resumed=2),
+        TransferFailed(0, "", text, ErrorCode.CANCELLED, text),
+        TransferFailed(0, "", text, ErrorCode.NO_SPACE, text, number=3),
+        *(
+            TransferResting(1, Transfer(OTHER, Direction.UPLOAD, b"", text, text, text=text), text, is_tried_again=each)
+            for each in (False, True)
+        ),
+        Uploaded(1, text, 5, ONE, ONE, OTHER, 0, 1_000_000, members=3, left_out=(text, text), earlier=2),
         Downloaded(1, text, 5, ONE, OTHER, text, 0, 1_000_000, OTHER, 3, 2),
         Disconnected(ErrorCode.KICKED, text, remote=True),
     ]
@@ -140,8 +144,13 @@ def test_lists_with_hostile_names_are_safe() -> None:
         (FileRemoved("anna", entry()), " anna deleted f.bin (5 B)"),
         (FileRemoved("ben", entry()), " ben deleted f.bin of anna (5 B)"),
         (FileRemoved("", entry()), " f.bin of anna (5 B) is gone: its time was over"),
+        (FileRemoved("", entry(), "it was damaged"), " f.bin of anna (5 B) is gone: it was damaged"),
         (
-            Uploaded(1, "photos", 1_000_000, ONE, ONE, OTHER, 0, SECOND, 3, ("pipe", "out"), 500_000),
+            TransferResting(1, Transfer(OTHER, Direction.UPLOAD, b"", "f", "f.bin", number=3), "full", True),
+            " [3] f.bin waits, and is tried again by itself: full",
+        ),
+        (
+            Uploaded(1, "photos", 1_000_000, ONE, ONE, OTHER, 0, SECOND, 3, ("pipe", "out"), 0, 500_000),
             " * uploaded photos (3 members, 1.0 MB in 1.00 s, 500.0 kB/s, 500.0 kB of it before),"
             f" MD5 {ONE.hex()} here and at the server;"
             " left out, for they are no files, lead out of the folder, or are udpchat's own: pipe, out",
@@ -165,6 +174,13 @@ def test_lists_with_hostile_names_are_safe() -> None:
             " аnna (looks like anna) joined, 2 users are here",
         ),
         (Reconnecting(5, "the server is silent", 1, 0), "connection lost (the server is silent); trying to come back"),
+        (TransferFailed(0, "", "f.bin", ErrorCode.CANCELLED, "cancelled"), " * the transfer of f.bin is cancelled"),
+        (
+            TransferFailed(0, "", "f.bin", ErrorCode.NO_SPACE, "the disk is full", number=3),
+            " * [3] f.bin rests: the disk is full; /resume 3 tries it again",
+        ),
+        (FellSilent(5_000_000), " * nothing heard from the server for 5.00 s; trying on"),
+        (HeardAgain(12_340_000), " * the server is heard again after 12.3 s"),
         (Returned("anna", 3, 12_340_000), " back as anna after 12.3 s; 3 users are here"),
         (SlowedDown(250_000), "your lines wait 0.25 s each, none is lost"),
         (WaitingInQueue(3, 10), "the server is full (10 users): you are number 3 in the queue"),

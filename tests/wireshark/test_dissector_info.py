@@ -110,6 +110,7 @@ SHARED = records.Shared(
     to="",
     file_name="a.txt",
 )
+HIT = records.Hit(MD5, 2, bytes(32), 5, bytes(16), 10, MD5, bytes(32), 0, 0, "10.0.0.7", "a.txt")
 MEMBER = records.Member(4, 2, 9, 1, MD5, 0, "bin/run")
 
 RECORDS: list[tuple[Record, str]] = [
@@ -221,6 +222,14 @@ RECORDS: list[tuple[Record, str]] = [
     (records.DeleteFile(MD5), f"DELETE_FILE file {MD5.hex()}"),
     (records.Tune(8, "go-back-n", "fixed"), "TUNE go-back-n, window 8, fixed"),
     (records.Tuned(0, "stop-and-wait", "bbr"), "TUNED stop-and-wait, bbr"),
+    (records.Neighbour(bytes(32), 27272, "desk"), "NEIGHBOUR desk, port 27272"),
+    (records.Query(MD5, 2, 7, 0, "*.png"), f'QUERY {MD5.hex()[:8]} glob "*.png", ttl 7, hops 0'),
+    (records.Query(MD5, 77, 1, 6, "x"), f'QUERY {MD5.hex()[:8]} kind 77 "x", ttl 1, hops 6'),
+    (HIT, f'HIT {MD5.hex()[:8]} "a.txt", 10 bytes, at 10.0.0.7 port 5, hops 2'),
+    (
+        replace(HIT, host="", hops=1, members=2, flags=1),
+        f'HIT {MD5.hex()[:8]} folder "a.txt", 2 members, 10 bytes, at port 5 here, hops 1',
+    ),
     (records.Administer(2, "10.0.0.9", "spam"), "ADMINISTER ban 10.0.0.9: spam"),
     (records.Administer(4, "", ""), "ADMINISTER list bans"),
     (records.Ban(1, "bob", "alice", "spam"), "BAN bob by alice: spam"),

@@ -14,6 +14,7 @@ PUBLIC_SIZE: Final = 32
 SIGNATURE_SIZE: Final = 64
 HANDSHAKE_HASH_SIZE: Final = 32
 CLIENT_ID_SIZE: Final = 16
+FINGERPRINT_SIZE: Final = 16
 JOIN_LABEL: Final = b"udpchat join v1"  # so that a signature made here means nothing anywhere else
 
 
@@ -46,7 +47,12 @@ def verify(public: bytes, signature: bytes, handshake_hash: bytes, client_id: by
     return True
 
 
+def fingerprint_bytes(public: bytes) -> bytes:
+    """What the fingerprint of a public key shows: the first 128 bits of its SHA-256."""
+    return hashlib.sha256(public).digest()[:FINGERPRINT_SIZE]
+
+
 def fingerprint(public: bytes) -> str:
     """A public key for reading aloud: the first 128 bits of its SHA-256 in hex, as in "7f3a-91c2-..." (8 groups)."""
-    digits = hashlib.sha256(public).hexdigest()[:32]
+    digits = fingerprint_bytes(public).hex()
     return "-".join(digits[at : at + 4] for at in range(0, 32, 4))

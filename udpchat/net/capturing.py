@@ -10,7 +10,6 @@ from udpchat.capture.tap import Tap
 from udpchat.net.sockets import DatagramSocket
 from udpchat.protocol.core import Core
 from udpchat.protocol.datagrams import Address
-from udpchat.protocol.service import Host
 
 
 def open_capture(target: CaptureTarget | None, interfaces: Sequence[str], closing: ExitStack) -> CaptureLog | None:
@@ -38,6 +37,6 @@ def tap_between(log: CaptureLog | None, sockets: Sequence[DatagramSocket], offse
     return Tap(log, local, offset=offset, flush=log.flush)
 
 
-def tapped(host: Host, tap: Tap | None) -> Core:
-    """What the driver is to drive: the host itself, unless it is recorded."""
-    return host if tap is None else tap.wrap(host)
+def tapped(core: Core, tap: Tap | None) -> Core:
+    """What the driver is to drive: the core itself, unless it is recorded."""
+    return core if tap is None else tap.wrap(core)

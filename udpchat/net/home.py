@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -24,6 +26,19 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class KnownServer:
+    """A server that we had a session with, or whose key the user trusts.
+
+    place: "host:port" where it was used last; empty when no address of it is known. key: empty in plaintext.
+    last_used: wall clock since 1970 [us].
+    """
+
+    place: str
+    key: bytes
+    last_used: int
+
+
 class Home:
     """A folder of the user. StorageError when it cannot be used."""
 
@@ -33,21 +48,25 @@ class Home:
         self._tokens = Keepsakes(self.folder / "tokens.json")
         self._tickets = Keepsakes(self.folder / "tickets.json")
         self._seen = Keepsakes(self.folder / "seen.json")
+        self._used = Keepsakes(self.folder / "used.json")
 
     def identity(self) -> bytes:
         """Our private Ed25519 key, made when there is none."""
         return read_or_create_secret(self.folder, IDENTITY_KEY, os.urandom)
 
-    def check_server(self, place: str, key: bytes, *, strict: bool, expected: str | None) -> bool:
+    def check_server(self, place: str, key: bytes, *, strict: bool, expected: str | None, pins: bool = True) -> bool:
         """Trust a server's key or raise ServerKeyError; True when it was pinned just now.
 
-        place: "host:port" as the user gave it. expected: fingerprint or hex of the only key that is right.
+        place: "host:port" as the user gave it. expected: fingerprint or hex of the only key that is right. pins: False:
+        only that counts.
         """
         shown = fingerprint(key)
         if expected is not None and expected.lower().replace(":", "-") not in (shown, key.hex()):
             raise ServerKeyError(
                 f"{place} has the key {shown}, not {expected}: this is another server; nothing was sent"
             )
+        if not pins:
+            return False
         verdict = self.trust.check(place, key)
         if verdict.status is Status.CHANGED:
             before = fingerprint(verdict.expected or b"")
@@ -64,6 +83,24 @@ class Home:
             return False
         self.trust.add(place, key, wall_clock())
         return verdict.status is Status.NEW
+
+    # -- the servers that we know ------------------------------------------------------------------------------------
+
+    def keep_use(self, place: str, key: bytes, now: int) -> None:
+        """A session with a server began. place: "host:port"; key: empty in plaintext; now: wall clock [us]."""
+        self._used.keep(key.hex() or place, f"{now} {place}")
+
+    def known_servers(self) -> tuple[KnownServer, ...]:
+        """The servers whose keys are pinned, and those we met in plaintext; the one used last first. StorageError."""
+        pinned = {pin.key.hex(): pin for pin in self.trust.pins()}
+        used = {name: _parse_use(value) for name, value in self._used.all().items()}
+        found = []
+        for key, pin in pinned.items():
+            at, place = used.get(key, (0, ""))
+            last = place if place in pin.addresses else next(reversed(pin.addresses), "")
+            found.append(KnownServer(last, pin.key, at or pin.first_seen))
+        found += [KnownServer(place, b"", at) for name, (at, place) in used.items() if name == place]
+        return tuple(sorted(found, key=lambda server: -server.last_used))
 
     # -- what saves work the next time ---------------------------------------------------------------------------------
 
@@ -98,6 +135,12 @@ def _from_hex(text: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         return b""
+
+
+def _parse_use(text: str) -> tuple[int, str]:
+    """When, and where; what is damaged was never."""
+    at, _, place = text.partition(" ")
+    return (int(at), place) if re.fullmatch(r"\d{1,17}", at, re.ASCII) else (0, "")
 
 
 def _account(server: bytes, nick: str) -> str:

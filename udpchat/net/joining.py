@@ -20,6 +20,7 @@ from udpchat.net.client import Client
 from udpchat.net.driver import Driver
 from udpchat.net.home import Home, wall_clock
 from udpchat.net.hosts import make_client
+from udpchat.net.interfaces import chosen_interfaces, own_interfaces
 from udpchat.net.journal import Journal
 from udpchat.net.keylog import open_keylog
 from udpchat.net.remembering import Remembering
@@ -53,6 +54,8 @@ async def connect(  # noqa: PLR0913 - each has a name, and most a default
     register: bool = False,
     reconnect: float | None = 0.0,
     journal: Path | None = None,
+    interface: str = "",
+    pins: bool = True,
 ) -> Client:
     """Join a server under a nickname.
 
@@ -61,21 +64,26 @@ async def connect(  # noqa: PLR0913 - each has a name, and most a default
     have. visitor: for one command, unseen by the others, beside a session of ours that stays. wait: when the server is
     full, wait for a place. password: asked when the nickname is an account's and no ticket is at hand, or
     the server wants an account. register: make that account when there is none. reconnect: seconds to go on trying to
-    come back after a loss, None for ever. journal: a file that gets every message received.
-    HandshakeError, ServerKeyError, RefusedError, StorageError.
+    come back after a loss, None for ever. journal: a file that gets every message received. interface: name or address
+    of the only one to go through. pins: False: `server_key` is all that counts, and no server is remembered.
+    HandshakeError, ServerKeyError, RefusedError, StorageError; InterfaceError when there is no such interface.
     """
     config = config or Config()
-    dialer = HostDialer(host, port, config)
+    dialer = HostDialer(host, port, config, interface)
     place = Home(home)
     starting = Starting(config, place, folder or Path.cwd(), reconnect, visitor=visitor, wait=wait)
     client = await _start(dialer, starting, keylog=keylog, capture=capture, journal=journal)
     try:
         key = await client.opened()
         if not config.plaintext:
-            client.is_new_key = place.check_server(shown_place(host, port), key, strict=strict, expected=server_key)
+            client.is_new_key = place.check_server(
+                shown_place(host, port), key, strict=strict, expected=server_key, pins=pins
+            )
         joined = await _join(client, nick, on_queue, password, register=register)
         if joined.token:
             place.keep_token(dialer.address, joined.token)
+        if pins:
+            place.keep_use(shown_place(host, port), client.server_public, wall_clock())
     except BaseException:
         await client.close()
         raise
@@ -144,18 +152,19 @@ class Starting:
 
 
 class HostDialer:
-    """Finds the server by the name that the user gave."""
+    """Finds the server by the name that the user gave. interface: see `connect`."""
 
-    def __init__(self, host: str, port: int, config: Config) -> None:
+    def __init__(self, host: str, port: int, config: Config, interface: str = "") -> None:
         self.address: Address = ("", 0)
         self._host = host
         self._port = port
         self._config = config
+        self._interface = interface
 
     async def dial(self) -> tuple[Address, DatagramSocket]:
         """See `Dialer`."""
         self.address = await _resolve(self._host, self._port)
-        return self.address, _dial(self.address, portable=self._config.portable)
+        return self.address, _dial(self.address, self._interface, portable=self._config.portable)
 
 
 async def _start(
@@ -213,12 +222,14 @@ async def _resolve(host: str, port: int) -> Address:
         reason = error.strerror if isinstance(error, OSError) else "not a name"
         raise HandshakeError(f"cannot find the host {host}: {reason}") from error
     place = found[0][4]
-    return str(place[0]), int(place[1])
+    zone = f"%{place[3]}" if len(place) == 4 and place[3] else ""  # an IPv6 address that neighbours alone can use
+    return f"{place[0]}{zone}", int(place[1])
 
 
-def _dial(address: Address, *, portable: bool) -> DatagramSocket:
+def _dial(address: Address, interface: str, *, portable: bool) -> DatagramSocket:
     try:
-        return dial(address, portable=portable)
+        through = chosen_interfaces(interface, own_interfaces())[0] if interface else None
+        return dial(address, through, portable=portable)
     except OSError as error:
         text = f"cannot reach {address[0]}: {error.strerror}; is this machine connected to that network?"
         raise HandshakeError(text) from error

@@ -19,6 +19,10 @@ class Keepsakes:
         """What is kept under a name; empty when nothing is."""
         return self._read().get(name, "")
 
+    def all(self) -> dict[str, str]:
+        """Everything that is kept, by name, in the order in which it was kept."""
+        return self._read()
+
     def take(self, name: str) -> str:
         """The same, and keep it no more."""
         kept = self._read()

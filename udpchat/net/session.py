@@ -54,7 +54,7 @@ from udpchat.net.feed import Feed
 from udpchat.net.hosts import ClientCore
 from udpchat.net.remembering import Remembering
 from udpchat.net.sockets import DatagramSocket
-from udpchat.net.watchdog import Watchdog
+from udpchat.net.watchdog import FellSilent, HeardAgain, Watchdog
 from udpchat.protocol.datagrams import Address
 from udpchat.wire.numbers import UserFlag
 
@@ -71,7 +71,10 @@ ClientEvent: TypeAlias = (
     | Downloaded
     | TransferFailed
     | TransferResting
+    | TransfersAdopted
     | WaitingInQueue
+    | FellSilent
+    | HeardAgain
     | Reconnecting
     | Returned
     | Disconnected
@@ -81,6 +84,7 @@ logger = logging.getLogger(__name__)
 
 CLOSED_PORT_REPORTS = 3  # of ICMP, after which an attempt is given up: the first may tell of a server that restarts
 GOODBYE = 0.5  # seconds at most for the server to confirm that we leave
+KEPT = "what has arrived is kept: the same once more goes on from there"
 LOCAL_TROUBLE = {ErrorCode.STORAGE_FAILED, ErrorCode.NO_SPACE, ErrorCode.SOURCE_CHANGED, ErrorCode.DIGEST_MISMATCH}
 
 
@@ -125,7 +129,7 @@ class Session:
         self._lost: Disconnected | Exception | None = None
         self._redialing: asyncio.Task[None] | None = None
         self._driver = start(self._on_event, self._on_failure)
-        self._watchdog = Watchdog(core.endpoint, self._driver, self._is_waiting, self._start_redialing)
+        self._watchdog = Watchdog(core.endpoint, self._driver, self._is_waiting, self._start_redialing, self._feed.put)
         self._driver.act()
 
     @property
@@ -238,13 +242,17 @@ class Session:
                 self._steps.put_nowait(event)
             case Answered() | UserList() | RoomList() | HistoryFound() | AccountChanged() | BanList():
                 self._answers.resolve(event.request_id, event)
+            case TransfersAdopted(request_id=0):  # of a program that died while we ran
+                self._watchdog.watch()
+                self._feed.put(event)
             case FileList() | MemberList() | MarkList() | FileDone() | TransfersAdopted() | SendingTuned():
                 self._answers.resolve(event.request_id, event)
             case Uploaded() | Downloaded() | TransferFailed() if not self._answers.is_expected(event.request_id):
                 self._feed.put(event)
             case Uploaded() | Downloaded():
                 self._answers.resolve(event.request_id, event)
-            case TransferFailed(request_id, _, _, code, text, is_remote):
+            case TransferFailed(request_id, _, _, code, text, is_remote, number):
+                text = f"{text}; {KEPT}" if number else text
                 is_local = code in LOCAL_TROUBLE and not is_remote
                 error = StorageError(text, ErrorCode(code)) if is_local else RefusedError(code, text)
                 self._answers.refuse(request_id, error)

@@ -5,15 +5,19 @@ Nothing here needs Linux to be imported; what a platform lacks is left out and r
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import struct
 import sys
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 from udpchat.config import MAX_BURST, MAX_BURST_SEGMENTS, MIB
+from udpchat.net.interfaces import Interface
 from udpchat.protocol.datagrams import Address, Burst
+
+Place: TypeAlias = tuple[str, int] | tuple[str, int, int, int]  # of the socket module; the last number is a zone
 
 BUFFER_SIZE: Final = 8 * MIB  # asked for; the system may grant less
 ENOUGH_BUFFER: Final = 1 * MIB  # below this the user is told how to raise the limit
@@ -92,7 +96,7 @@ class DatagramSocket:
             for level, kind, data in ancillary:
                 if level == SOL_UDP and kind == UDP_GRO:
                     segment = GRO_SIZE.unpack(data[:4])[0]
-            return Burst(self.peer or (sender[0], sender[1]), self._buffer[:size], segment)
+            return Burst(self.peer or _named(sender), self._buffer[:size], segment)
         return None
 
     def _receive_singles(self) -> Burst | None:
@@ -131,7 +135,7 @@ class DatagramSocket:
             except OSError as error:
                 self._note(error)
                 continue
-            return (sender[0], sender[1]), size
+            return _named(sender), size
         return None
 
     def _note(self, error: OSError) -> None:
@@ -150,12 +154,12 @@ class DatagramSocket:
         """
         address, data, segment = burst
         if len(data) <= segment:
-            return len(data) if self._send_one(data, None if self.peer is not None else address) else 0
+            return len(data) if self._send_one(data, None if self.peer is not None else _place(address)) else 0
         if not self.has_offload:
             return self._send_each(burst)
         control = [(SOL_UDP, UDP_SEGMENT, SEGMENT.pack(segment))]
         try:
-            return self.raw.sendmsg([data], control, 0, None if self.peer else address)
+            return self.raw.sendmsg([data], control, 0, None if self.peer else _place(address))
         except OSError as error:
             if error.errno in NO_ROOM:
                 return 0
@@ -167,14 +171,14 @@ class DatagramSocket:
             return taken
 
     def _send_each(self, burst: Burst) -> int:
-        address, taken = None if self.peer is not None else burst.address, 0
+        address, taken = None if self.peer is not None else _place(burst.address), 0
         for datagram in burst.datagrams():
             if not self._send_one(datagram, address):
                 break
             taken += len(datagram)
         return taken
 
-    def _send_one(self, datagram: memoryview, address: Address | None) -> bool:
+    def _send_one(self, datagram: memoryview, address: Place | None) -> bool:
         """False when there is no room for it. address: None on a connected socket."""
         try:
             _ = self.raw.send(datagram) if address is None else self.raw.sendto(datagram, address)
@@ -182,7 +186,7 @@ class DatagramSocket:
             return self._counts_as_sent(error) and self._try_again(datagram, address)
         return True
 
-    def _try_again(self, datagram: memoryview, address: Address | None) -> bool:
+    def _try_again(self, datagram: memoryview, address: Place | None) -> bool:
         """What ICMP said about an earlier datagram comes up in place of the next one: that deserves a second try."""
         try:
             _ = self.raw.send(datagram) if address is None else self.raw.sendto(datagram, address)
@@ -217,11 +221,13 @@ def listen(host: str, port: int, *, portable: bool) -> list[DatagramSocket]:
     return sockets
 
 
-def dial(address: Address, *, portable: bool) -> DatagramSocket:
-    """The socket of a client. OSError."""
+def dial(address: Address, through: Interface | None = None, *, portable: bool) -> DatagramSocket:
+    """The socket of a client. through: the only interface it uses. OSError."""
     raw = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        raw.connect(address)
+        if through is not None:
+            bind_to(raw, through)
+        raw.connect(_place(address))
         return DatagramSocket(raw, portable=portable, peer=address)
     except OSError:
         raw.close()
@@ -237,6 +243,21 @@ def buffer_advice(sockets: list[DatagramSocket]) -> str | None:
     return f"{advice}; as root: sysctl -w net.core.rmem_max={BUFFER_SIZE}" if sys.platform == "linux" else advice
 
 
+def _named(sender: Place) -> Address:
+    """An address as the core has it: with its zone behind the host, for the neighbours that IPv6 knows by that only."""
+    if len(sender) == 2 or not sender[3]:
+        return sender[0], sender[1]
+    return f"{sender[0]}%{sender[3]}", sender[1]
+
+
+def _place(address: Address) -> Place:
+    """An address as the system wants it."""
+    if "%" not in address[0]:
+        return address
+    host, _, zone = address[0].partition("%")
+    return host, address[1], 0, int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+
+
 def _bind(family: socket.AddressFamily | int, place: Address) -> socket.socket:
     raw = socket.socket(family, socket.SOCK_DGRAM)
     try:
@@ -247,6 +268,20 @@ def _bind(family: socket.AddressFamily | int, place: Address) -> socket.socket:
         raw.close()
         raise
     return raw
+
+
+def bind_to(raw: socket.socket, through: Interface) -> None:
+    """Let a socket use one interface: by its address or, on Linux, where that alone chooses no way, by its name."""
+    is_ipv6 = raw.family == socket.AF_INET6
+    own = through.address(is_ipv6=is_ipv6)
+    if own is None:
+        raise OSError(errno.EADDRNOTAVAIL, f"{through.name} has no IPv{6 if is_ipv6 else 4} address")
+    if sys.platform == "linux":
+        with contextlib.suppress(PermissionError):  # before Linux 5.7 root only; the address has to do then
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, through.name.encode() + b"\0")
+            return
+    zone = f"%{through.index}" if is_ipv6 and own.is_link_local else ""
+    raw.bind(_place((f"{own}{zone}", 0)))
 
 
 def _enable_offload(raw: socket.socket) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
+from udpchat.config import SECOND
 from udpchat.errors import ErrorCode
 from udpchat.net.driver import Driver
 from udpchat.protocol.endpoint import ClientEndpoint
@@ -15,10 +17,28 @@ REST: Final = 5.0  # seconds between two looks while nothing is waited for
 REDIAL_AFTER: Final = 3  # silent looks, after which another socket is tried: our own address may have changed
 REDIAL_EVERY: Final = 10  # silent looks between two further tries
 DOUBT: Final = 3.0  # seconds of silence, after ICMP said that the port is closed, after which that is believed
+LOUD: Final = 5.0  # seconds of silence after which the application is told
+
+
+@dataclass(frozen=True, slots=True)
+class FellSilent:
+    """Nothing was heard from the server for some time [us], though it was asked; the connection is not given up."""
+
+    silent_for: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeardAgain:
+    """The server has answered after such a silence [us]."""
+
+    silent_for: int
 
 
 class Watchdog:
-    """Looks after one session. is_waiting: whether an answer is waited for. redial: gets another socket."""
+    """Looks after one session. is_waiting: whether an answer is waited for. redial: gets another socket.
+
+    tell: takes FellSilent, once in a silence, and HeardAgain.
+    """
 
     def __init__(
         self,
@@ -26,12 +46,15 @@ class Watchdog:
         driver: Driver,
         is_waiting: Callable[[], bool],
         redial: Callable[[], None],
+        tell: Callable[[FellSilent | HeardAgain], None],
     ) -> None:
         self._endpoint = endpoint
         self._driver = driver
         self._is_waiting = is_waiting
         self._redial = redial
+        self._tell = tell
         self._silent = 0  # looks in a row at which something was waited for and nothing had come
+        self._silence = Silence()
         self._look_timer: asyncio.TimerHandle | None = None
         self._doubt_timer: asyncio.TimerHandle | None = None
         self._looks_soon = False
@@ -73,6 +96,9 @@ class Watchdog:
                 self._redial()
         else:
             self._silent = 0
+        news = self._silence.look(asyncio.get_running_loop().time(), self._silent, is_heard=not is_silent)
+        if news is not None:
+            self._tell(news)
         self._look_later(PATIENCE if self._is_expecting() else REST)
 
     def _is_expecting(self) -> bool:
@@ -96,3 +122,26 @@ class Watchdog:
         connection.transmitter.ping_due = True
         self._driver.act()
         return True
+
+
+class Silence:
+    """How long nothing was heard, and whether that was told."""
+
+    __slots__ = ("_is_told", "_since")
+
+    def __init__(self) -> None:
+        self._since = 0.0  # seconds, of the loop's clock
+        self._is_told = False
+
+    def look(self, now: float, silent: int, *, is_heard: bool) -> FellSilent | HeardAgain | None:
+        """What there is to tell. silent: looks in a row that heard nothing. The connection may be gone instead."""
+        if silent == 1:
+            self._since = now - PATIENCE
+        lasted = round((now - self._since) * SECOND)
+        if not silent:
+            was_told, self._is_told = self._is_told, False
+            return HeardAgain(lasted) if was_told and is_heard else None
+        if self._is_told or now - self._since < LOUD:
+            return None
+        self._is_told = True
+        return FellSilent(lasted)

@@ -36,6 +36,7 @@ class Members:
         self._by_nick: dict[str, Session] = {}
         self._by_person: dict[int, Session] = {}
         self._visitors: dict[bytes, Session] = {}
+        self._kept: set[bytes] = set()  # connections
 
     def __len__(self) -> int:
         return len(self._by_connection)
@@ -69,8 +70,17 @@ class Members:
         self._by_nick[fold(session.nick)] = session
         self._by_person[session.person_id] = session
 
+    def keep(self, connection_id: bytes) -> None:
+        """A visitor may stay for as long as its connection: for a service it is more than that."""
+        self._kept.add(connection_id)
+
+    def is_kept(self, connection_id: bytes) -> bool:
+        """Whether a visitor may stay however long it asks for nothing."""
+        return connection_id in self._kept
+
     def remove(self, connection_id: bytes) -> Session | None:
         """Take the session of a connection out."""
+        self._kept.discard(connection_id)
         session = self._by_connection.pop(connection_id, None)
         if session is not None:
             del self._by_nick[fold(session.nick)]

@@ -34,6 +34,7 @@ class Lane(Enum):
     MESSAGES = "messages"
     READING = "reading"
     LISTING = "listing"  # of files: a long list must not hold up what chat reads
+    SEARCHING = "searching"  # what others look for: neither must a flood of queries
     HASHING = "hashing"  # of passwords
 
 

@@ -1,6 +1,6 @@
 """The records that travel on message channels, in construct: part of the declaration in packets.py.
 
-Those about files are in declared_files.py.
+Those about files are in declared_files.py, those between nodes in declared_peers.py.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from construct import (
 
 from udpchat.errors import ErrorCode
 from udpchat.wire.declared_files import FILE_RECORDS
+from udpchat.wire.declared_peers import PEER_RECORDS
 from udpchat.wire.numbers import (
     AdminAction,
     Change,
@@ -230,6 +231,7 @@ RECORDS: Final[dict[str, Any]] = {
     "HISTORY": HISTORY,
     "DONE": DONE,
     **FILE_RECORDS,
+    **PEER_RECORDS,
     "ADMINISTER": ADMINISTER,
     "BAN": BAN,
     "SLOWED": SLOWED,

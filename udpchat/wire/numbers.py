@@ -105,6 +105,9 @@ class RecordType(IntEnum):
     STATE = 53
     LIST_STATES = 54
     DELETE_FILE = 55
+    NEIGHBOUR = 56
+    QUERY = 57
+    HIT = 58
     ADMINISTER = 64
     BAN = 65
     SLOWED = 66
@@ -211,6 +214,16 @@ class FileState(IntEnum):
     VERIFIED = 3  # it is durable there, and its MD5 was compared
     OPENED = 4  # a person has looked at it
     DECLINED = 5  # a person does not want it
+
+
+class QueryKind(IntEnum):
+    """What the pattern of a query is."""
+
+    EXACT = 1  # a name
+    GLOB = 2  # a name in which * is any run of characters and ? is one
+    WORDS = 3  # words that the name contains
+    MD5 = 4  # in hexadecimal digits
+    ROOT = 5  # a block root, in hexadecimal digits
 
 
 class Priority(IntEnum):

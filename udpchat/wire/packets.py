@@ -1,6 +1,6 @@
-"""THE declaration: every packet, in construct; the records are in declared_records.py and declared_files.py.
+"""THE declaration: every packet, in construct; the records are in the three other declared_*.py.
 
-All readers come from these three files: the struct codec (`hot.py`, generated), the tables of docs/protocol.md, the
+All readers come from these files: the struct codec (`hot.py`, generated), the tables of docs/protocol.md, the
 scapy layers of the tests. `schema.py` reads it and refuses any construct shape outside the subset it knows.
 
 A datagram is one packet:

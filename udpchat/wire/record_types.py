@@ -2,8 +2,8 @@
 
 Making one with a value that its field cannot carry (an id of the wrong length, a number out of range, text that is not
 Unicode, ranges out of order) raises UsageError. Ranges are half-open, of bytes, ascending, with a gap between any two.
-They are in people_records.py, room_records.py and file_records.py; import them from records.py, which turns them into
-bytes and back.
+They are in people_records.py, room_records.py, file_records.py and peer_records.py; import them from records.py, which
+turns them into bytes and back.
 """
 
 from __future__ import annotations

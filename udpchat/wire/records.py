@@ -40,6 +40,7 @@ from udpchat.wire.file_records import (
     WantBlocks,
 )
 from udpchat.wire.layout import Ranges
+from udpchat.wire.peer_records import Hit, Neighbour, Query
 from udpchat.wire.people_records import (
     Account,
     Administer,
@@ -100,6 +101,7 @@ __all__ = [
     "File",
     "Finished",
     "History",
+    "Hit",
     "Join",
     "LeaveRoom",
     "Line",
@@ -111,6 +113,7 @@ __all__ = [
     "Mark",
     "Member",
     "Missing",
+    "Neighbour",
     "Notice",
     "Offer",
     "Open",
@@ -119,6 +122,7 @@ __all__ = [
     "Password",
     "Presence",
     "Private",
+    "Query",
     "Queued",
     "Ranges",
     "Read",
@@ -208,6 +212,9 @@ Record = (
     | State
     | ListStates
     | DeleteFile
+    | Neighbour
+    | Query
+    | Hit
 )
 
 _HEADER: Final = Struct(">" + "".join(field.format for field in protocol_schema().record_header))

@@ -183,7 +183,7 @@ U.schema = {
     [23] = { name = "CLOSE", handshake = false,
       clear = {},
       sealed = {
-        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED", [76] = "QUOTA_EXCEEDED", [77] = "DECLINED" } },
+        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED", [76] = "QUOTA_EXCEEDED", [77] = "DECLINED", [80] = "OWN_ADDRESS", [81] = "NEIGHBOURS_ALREADY" } },
         { kind = "string", name = "reason", title = "Reason", prefix = 2, doc = "the same for people" },
       },
     },
@@ -198,7 +198,7 @@ U.schema = {
   },
   record_header = {
     { kind = "uint", name = "record_length", title = "Record length", size = 4, unit = "bytes", doc = "bytes of the record body, at most 1 MiB" },
-    { kind = "enum", name = "record_type", title = "Record type", size = 1, doc = "selects the record body", names = { [1] = "JOIN", [2] = "WELCOME", [3] = "REFUSED", [4] = "UNSUPPORTED", [5] = "SAY", [6] = "SAID", [7] = "LINE", [8] = "TELL", [9] = "PRIVATE", [10] = "PRESENCE", [11] = "USERS", [12] = "USER", [13] = "FINISHED", [14] = "NOTICE", [15] = "QUEUED", [16] = "REGISTER", [17] = "LOGIN", [18] = "PASSWORD", [19] = "ACCOUNT", [20] = "LIST_ROOMS", [21] = "ROOM", [22] = "CREATE_ROOM", [23] = "ENTER_ROOM", [24] = "LEAVE_ROOM", [25] = "SET_TOPIC", [26] = "SEEN", [27] = "READ", [28] = "RECEIPT", [29] = "AWAY", [30] = "HISTORY", [31] = "DONE", [32] = "OPEN", [33] = "OPENED", [34] = "CREDIT", [35] = "COMMIT", [36] = "COMMITTED", [37] = "CANCEL", [38] = "LIST_FILES", [39] = "FILE", [40] = "FETCH", [41] = "OFFER", [42] = "RECEIVED", [43] = "SHARED", [44] = "TUNE", [45] = "TUNED", [46] = "MEMBER", [47] = "LIST_MEMBERS", [48] = "WANT_BLOCKS", [49] = "BLOCKS", [50] = "MISSING", [51] = "PACE", [52] = "MARK", [53] = "STATE", [54] = "LIST_STATES", [55] = "DELETE_FILE", [64] = "ADMINISTER", [65] = "BAN", [66] = "SLOWED" } },
+    { kind = "enum", name = "record_type", title = "Record type", size = 1, doc = "selects the record body", names = { [1] = "JOIN", [2] = "WELCOME", [3] = "REFUSED", [4] = "UNSUPPORTED", [5] = "SAY", [6] = "SAID", [7] = "LINE", [8] = "TELL", [9] = "PRIVATE", [10] = "PRESENCE", [11] = "USERS", [12] = "USER", [13] = "FINISHED", [14] = "NOTICE", [15] = "QUEUED", [16] = "REGISTER", [17] = "LOGIN", [18] = "PASSWORD", [19] = "ACCOUNT", [20] = "LIST_ROOMS", [21] = "ROOM", [22] = "CREATE_ROOM", [23] = "ENTER_ROOM", [24] = "LEAVE_ROOM", [25] = "SET_TOPIC", [26] = "SEEN", [27] = "READ", [28] = "RECEIPT", [29] = "AWAY", [30] = "HISTORY", [31] = "DONE", [32] = "OPEN", [33] = "OPENED", [34] = "CREDIT", [35] = "COMMIT", [36] = "COMMITTED", [37] = "CANCEL", [38] = "LIST_FILES", [39] = "FILE", [40] = "FETCH", [41] = "OFFER", [42] = "RECEIVED", [43] = "SHARED", [44] = "TUNE", [45] = "TUNED", [46] = "MEMBER", [47] = "LIST_MEMBERS", [48] = "WANT_BLOCKS", [49] = "BLOCKS", [50] = "MISSING", [51] = "PACE", [52] = "MARK", [53] = "STATE", [54] = "LIST_STATES", [55] = "DELETE_FILE", [56] = "NEIGHBOUR", [57] = "QUERY", [58] = "HIT", [64] = "ADMINISTER", [65] = "BAN", [66] = "SLOWED" } },
     { kind = "uint", name = "request_id", title = "Request id", size = 4, doc = "chosen by the asker, repeated in each answer; 0 where nobody asked" },
   },
   records = {
@@ -229,7 +229,7 @@ U.schema = {
     },
     [3] = { name = "REFUSED",
       fields = {
-        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED", [76] = "QUOTA_EXCEEDED", [77] = "DECLINED" } },
+        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED", [76] = "QUOTA_EXCEEDED", [77] = "DECLINED", [80] = "OWN_ADDRESS", [81] = "NEIGHBOURS_ALREADY" } },
         { kind = "string", name = "text", title = "Text", prefix = 2, doc = "the same for people" },
       },
     },
@@ -466,7 +466,7 @@ U.schema = {
     [37] = { name = "CANCEL",
       fields = {
         { kind = "uint", name = "transfer_id", title = "Transfer id", size = 4, doc = "the transfer that ends" },
-        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED", [76] = "QUOTA_EXCEEDED", [77] = "DECLINED" } },
+        { kind = "enum", name = "code", title = "Code", size = 2, doc = "why", names = { [0] = "NO_ERROR", [1] = "INTERNAL", [2] = "PROTOCOL_VIOLATION", [3] = "ACK_OF_UNSENT_PACKET", [4] = "FLOW_CONTROL", [5] = "IDLE_TIMEOUT", [6] = "SHUTTING_DOWN", [7] = "KICKED", [8] = "TAKEN_OVER", [9] = "TOO_SLOW", [10] = "MALFORMED_RECORD", [32] = "NOT_JOINED", [33] = "NICK_IN_USE", [34] = "NICK_NOT_ALLOWED", [35] = "SERVER_FULL", [36] = "BAD_SIGNATURE", [37] = "UNKNOWN_USER", [38] = "TEXT_NOT_ALLOWED", [39] = "TOO_MANY_REQUESTS", [40] = "UNKNOWN_ROOM", [41] = "LOGIN_REQUIRED", [42] = "NICK_REGISTERED", [43] = "WRONG_PASSWORD", [44] = "UNKNOWN_ACCOUNT", [45] = "NAME_TAKEN", [46] = "TOO_SHORT", [47] = "TRY_LATER", [48] = "NOT_ALLOWED", [49] = "BANNED", [50] = "NOT_IN_ROOM", [51] = "ROOM_EXISTS", [52] = "ROOM_NOT_ALLOWED", [53] = "TOO_MANY_ROOMS", [54] = "MESSAGE_CHANGED", [55] = "NOT_IN_PLAINTEXT", [64] = "UNKNOWN_FILE", [65] = "UNKNOWN_TRANSFER", [66] = "NAME_NOT_ALLOWED", [67] = "TOO_LARGE", [68] = "NO_SPACE", [69] = "DIGEST_MISMATCH", [70] = "STORAGE_FAILED", [71] = "CANCELLED", [72] = "SOURCE_CHANGED", [73] = "INCOMPLETE", [74] = "TOO_MANY_TRANSFERS", [75] = "TUNING_NOT_ALLOWED", [76] = "QUOTA_EXCEEDED", [77] = "DECLINED", [80] = "OWN_ADDRESS", [81] = "NEIGHBOURS_ALREADY" } },
         { kind = "string", name = "text", title = "Text", prefix = 2, doc = "the same for people" },
       },
     },
@@ -623,6 +623,38 @@ U.schema = {
     [55] = { name = "DELETE_FILE",
       fields = {
         { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "the file" },
+      },
+    },
+    [56] = { name = "NEIGHBOUR",
+      fields = {
+        { kind = "bytes", name = "key", title = "Key", size = 32, doc = "static public key of this node's server; zero in plaintext mode" },
+        { kind = "uint", name = "port", title = "Port", size = 2, doc = "UDP port where this node listens" },
+        { kind = "string", name = "node_name", title = "Node name", prefix = 1, doc = "what people call this node; display text" },
+      },
+    },
+    [57] = { name = "QUERY",
+      fields = {
+        { kind = "bytes", name = "query_id", title = "Query id", size = 16, doc = "random, made by the node that asks; the same wherever the query goes" },
+        { kind = "enum", name = "kind", title = "Kind", size = 1, doc = "what the pattern is", names = { [1] = "EXACT", [2] = "GLOB", [3] = "WORDS", [4] = "MD5", [5] = "ROOT" } },
+        { kind = "uint", name = "ttl", title = "Ttl", size = 1, doc = "links that it may still travel, this one included" },
+        { kind = "uint", name = "hops", title = "Hops", size = 1, doc = "links that it has travelled before this one" },
+        { kind = "string", name = "pattern", title = "Pattern", prefix = 1, doc = "what is looked for" },
+      },
+    },
+    [58] = { name = "HIT",
+      fields = {
+        { kind = "bytes", name = "query_id", title = "Query id", size = 16, doc = "of the QUERY" },
+        { kind = "uint", name = "hops", title = "Hops", size = 1, doc = "links between the holder and who gets this record" },
+        { kind = "bytes", name = "key", title = "Key", size = 32, doc = "static public key that the holder shows in a handshake; zero in plaintext mode" },
+        { kind = "uint", name = "port", title = "Port", size = 2, doc = "UDP port where the holder listens" },
+        { kind = "bytes", name = "file_id", title = "File id", size = 16, doc = "what FETCH calls it at the holder" },
+        { kind = "uint", name = "size", title = "Size", size = 8, unit = "bytes", doc = "of the file, or of all files of a folder together" },
+        { kind = "bytes", name = "md5", title = "MD5", size = 16, doc = "of the whole file; of a folder: of the MD5s of its members, in order" },
+        { kind = "bytes", name = "root", title = "Root", size = 32, doc = "block root, see section Blocks; zero when the holder has not made it yet" },
+        { kind = "uint", name = "members", title = "Members", size = 4, doc = "members of a folder; 0 for a file" },
+        { kind = "flags", name = "flags", title = "Flags", size = 1, doc = "what it is", names = { { 1, "FOLDER" }, { 2, "EXECUTABLE" }, { 4, "PRIVATE" }, { 8, "INDEXED" } } },
+        { kind = "string", name = "host", title = "Host", prefix = 1, doc = "IP address of the holder; empty when the holder itself says it" },
+        { kind = "string", name = "file_name", title = "File name", prefix = 2, doc = "display text, never a path of the one who reads it" },
       },
     },
     [64] = { name = "ADMINISTER",
@@ -2132,6 +2164,21 @@ end
 
 function SUMMARIES.TUNE(f) return tuning(f) end
 function SUMMARIES.TUNED(f) return tuning(f) end
+
+-- -- nodes
+
+-- Enough of an id to follow a query from link to link.
+local function query(f) return U.hex(f.query_id:sub(1, 4)) end
+
+function SUMMARIES.NEIGHBOUR(f) return who(f.node_name) .. ", port " .. U.number(f.port) end
+function SUMMARIES.QUERY(f, record)
+  return query(f) .. " " .. name_of(record, f, "kind") .. " " .. quoted(f.pattern) .. ", ttl " .. U.number(f.ttl)
+    .. ", hops " .. U.number(f.hops)
+end
+function SUMMARIES.HIT(f, record)
+  local where = f.host ~= "" and who(f.host) .. " port " .. U.number(f.port) or "port " .. U.number(f.port) .. " here"
+  return query(f) .. " " .. content(record, f) .. ", at " .. where .. ", hops " .. U.number(f.hops)
+end
 
 local function is_whole(record, fields)
   for _, row in ipairs(record.fields) do

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from udpchat.net.client import Client
-from udpchat.ui.cli.client_options import ChatOptions, HostArgument
+from udpchat.ui.cli.choosing import Start, choose_server
+from udpchat.ui.cli.client_options import ChatOptions, OptionalHostArgument
 from udpchat.ui.cli.commands import CLIENT
 from udpchat.ui.cli.exits import ExitCode
 from udpchat.ui.cli.grouping import grouped
@@ -22,9 +23,10 @@ from udpchat.ui.cli.transfers import make_folder
 
 
 @grouped(ChatOptions)
-def client(server: HostArgument, *, options: ChatOptions) -> None:
+def client(server: OptionalHostArgument = None, *, options: ChatOptions) -> None:
     """Join a server and talk. /help lists what else can be typed.
 
+    Without HOST the servers of the local network are looked for: the only one is joined, of several one is chosen.
     When stdin is no terminal its lines are sent one after the other; at its end the client waits for what is under way,
     then leaves.
     """
@@ -32,7 +34,15 @@ def client(server: HostArgument, *, options: ChatOptions) -> None:
         run("udpchat client", _chat(server, options, terminal), terminal)
 
 
-async def _chat(server: HostPort, options: ChatOptions, terminal: Terminal) -> ExitCode:
+async def _chat(server: HostPort | None, options: ChatOptions, terminal: Terminal) -> ExitCode:
+    if server is not None:
+        return await talk(server, options, terminal)
+    chosen = await choose_server(options, terminal)
+    return ExitCode.OK if isinstance(chosen, Start) else await talk(*chosen, terminal)
+
+
+async def talk(server: HostPort, options: ChatOptions, terminal: Terminal) -> ExitCode:
+    """Join, and stay until one side ends it."""
     if options.to is not None:
         make_folder(options.to)
     joined = await join_to_talk(server, options, terminal)

@@ -30,6 +30,21 @@ from udpchat.wire.numbers import Priority
 HostArgument = Annotated[
     HostPort, typer.Argument(parser=convert(parse_host_port), metavar="HOST[:PORT]", show_default=False)
 ]
+OptionalHostArgument = Annotated[
+    HostPort | None,
+    typer.Argument(
+        parser=convert(parse_host_port),
+        metavar="[HOST[:PORT]]",
+        help="The server; without it those that announce themselves are offered.",
+        show_default=False,
+    ),
+]
+InterfaceOption = Annotated[
+    str,
+    typer.Option(
+        "--interface", metavar="NAME|ADDRESS", help="The only network interface to go through.", show_default=False
+    ),
+]
 NameOption = Annotated[
     str | None, typer.Option("--name", metavar="NICK", help="Your nickname; the name of your account by default.")
 ]
@@ -56,6 +71,7 @@ PortableOption = Annotated[
 ]
 
 SCRIPT_PATIENCE: Final = 600.0  # seconds that a script's transfers wait for the server
+SCRIPT_SESSION_PATIENCE: Final = 60.0  # seconds that a session of a script tries to come back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +84,7 @@ class ClientOptions:
     server_key: ServerKeyOption = None
     plaintext: PlaintextOption = False
     keylog: KeylogOption = None
+    interface: InterfaceOption = ""
     capture: CaptureOption = None
     capture_limit: CaptureLimitOption = DEFAULT_LIMIT
     arq: ArqOption = None
@@ -164,6 +181,16 @@ class ChatOptions(ClientOptions):
         False
     )
     tilde: Annotated[bool, typer.Option("--tilde", help="Take TEXT~NICK as a private line to NICK.")] = False
+
+    def waits(self, has_person: bool) -> bool:
+        """In the queue of a full server. has_person: as below."""
+        return has_person if self.wait is None else self.wait
+
+    def patience(self, has_person: bool) -> float | None:
+        """Seconds to try to come back; None for ever. has_person: somebody sits there and can stop it."""
+        if self.reconnect is not None:
+            return self.reconnect
+        return None if has_person else SCRIPT_SESSION_PATIENCE
 
 
 def default_nick() -> str:

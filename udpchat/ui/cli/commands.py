@@ -34,6 +34,7 @@ class Completes(Enum):
     OFFER = auto()  # a file that is offered to us, or who does
     TRANSFER = auto()  # a number
     PRIORITY = auto()
+    SETTING = auto()  # of a node
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,11 @@ TABLE: Final[tuple[Verb, ...]] = (
     Verb("accept", "fetch what is offered to you: that file, or all of that person", (_OFFER,), elsewhere=("take",)),
     Verb("decline", "say that you do not want it", (_OFFER,), elsewhere=("reject", "refuse")),
     Verb(
-        "open", "look at a file with your system's program for it; it is fetched first", (_FILE,), elsewhere=("view",)
+        "open",
+        "look at a file with your system's program for it; it is fetched first; pages and what else can act by itself "
+        "only with yes behind it",
+        (Argument("NAME [yes]", Completes.FILE, is_rest=True),),
+        elsewhere=("view",),
     ),
     Verb(
         "delete",
@@ -240,12 +245,23 @@ class Dialect:
     """What a line can mean.
 
     menu: the words of --menu count. tilde: TEXT~NICK is a private line. is_admins: only administrators type here.
+    is_bare: there are only commands here, typed without the slash.
     """
 
     verbs: Mapping[str, Verb]
     menu: bool = False
     tilde: bool = False
     is_admins: bool = False
+    is_bare: bool = False
+
+    @property
+    def slash(self) -> str:
+        """What stands before a command."""
+        return "" if self.is_bare else "/"
+
+    def usage(self, verb: Verb) -> str:
+        """A command with its arguments, as it is typed here."""
+        return verb.usage[1:] if self.is_bare else verb.usage
 
     @property
     def aliases(self) -> dict[str, tuple[Alias, Verb]]:

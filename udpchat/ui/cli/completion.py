@@ -42,13 +42,14 @@ class Completer:
             if alias.takes and line.lower().startswith(f"{typed} "):
                 return found + self._named(line, len(typed) + 1, meant.arguments[0].completes)
         name, space, rest = line.partition(" ")
-        verb = self._dialect.verbs.get(name[1:].lower()) if name.startswith("/") else None
+        slash = self._dialect.slash
+        verb = self._dialect.verbs.get(name[len(slash) :].lower()) if name.startswith(slash) else None
         if space and verb is not None:
             return found + self._argument(line, verb, rest)
         return found or self._spoken(line)
 
     def _starts(self) -> list[str]:
-        return [*(f"/{name}" for name in self._dialect.verbs), *self._dialect.aliases]
+        return [*(f"{self._dialect.slash}{name}" for name in self._dialect.verbs), *self._dialect.aliases]
 
     def _argument(self, line: str, verb: Verb, rest: str) -> list[str]:
         if not verb.arguments:

@@ -15,6 +15,7 @@ from udpchat.errors import (
     StorageError,
     UdpchatError,
 )
+from udpchat.net.interfaces import InterfaceError
 from udpchat.ui.cli.render import visible
 
 
@@ -33,6 +34,7 @@ class ExitCode(IntEnum):
     LOCAL_FILE = 9  # a file or folder of this machine: missing, unreadable, full, in use
     ACCOUNT = 10  # a wrong password, an unknown account, an account is required, too many attempts
     CANCELLED = 11  # the transfer was, here or by another program of this user
+    UNDECIDED = 12  # servers were found, and which one is meant has to be said
     INTERRUPTED = 130  # Ctrl-C or SIGTERM before it was done
 
 
@@ -77,7 +79,7 @@ def exit_code(error: BaseException) -> ExitCode:
         case ServerKeyError():
             return ExitCode.SERVER_KEY
         case HandshakeError():
-            return ExitCode.NO_SERVER
+            return ExitCode.USAGE if isinstance(error, InterfaceError) else ExitCode.NO_SERVER
         case RefusedError():
             return refusal_code(error.code)
         case ConnectionLostError():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from udpchat.chat.ports import Attachment
+from udpchat.errors import ErrorCode
 from udpchat.files.events import (
     Downloaded,
     FileDelivered,
@@ -65,24 +66,38 @@ def file_happening(event: FileEvent) -> str:
         case FileDelivered(nick, entry, md5_received):
             digests = _digests("stored", entry.md5, "received", md5_received)
             return f"{visible(nick)} downloaded {visible(entry.file_name)} ({size_text(entry.size)}), {digests}"
-        case FileRemoved(nick, entry):
+        case FileRemoved(nick, entry, text):
             name = visible(entry.file_name) + (f" of {visible(entry.owner_nick)}" if nick != entry.owner_nick else "")
             what = f"{name} ({size_text(entry.size)})"
-            return f"{visible(nick)} deleted {what}" if nick else f"{what} is gone: its time was over"
+            why = visible(text) or "its time was over"
+            return f"{visible(nick)} deleted {what}" if nick else f"{what} is gone: {why}"
         case FileMarked(_, file_name, nick, state):
             text = _MARKS.get(state, "{nick} is further with {name}")
             return text.format(name=visible(file_name), nick=visible(nick))
         case TransferFailed():
             return failure_text(event)
-        case TransferResting(_, transfer, text):
-            why = f"rests: {visible(text)}" if text != PAUSED else "is paused; /resume lets it go on"
-            return f"[{transfer.number}] {visible(transfer.file_name)} {why}"
+        case TransferResting():
+            return resting_text(event) + ("" if event.is_tried_again else "; /resume lets it go on")
         case Uploaded() | Downloaded():
             return done_text(event)
 
 
+def resting_text(event: TransferResting) -> str:
+    """A transfer that does not go on for now; without how its user lets it go on."""
+    if event.is_tried_again:
+        name = visible(event.transfer.file_name)
+        return f"[{event.transfer.number}] {name} waits, and is tried again by itself: {visible(event.text)}"
+    why = "is paused" if event.text == PAUSED else f"rests: {visible(event.text)}"
+    return f"[{event.transfer.number}] {visible(event.transfer.file_name)} {why}"
+
+
 def failure_text(failed: TransferFailed) -> str:
-    """A transfer that ended without a whole file."""
+    """A transfer that ended without a whole file, or rests because of some trouble."""
+    if failed.number:
+        name = visible(failed.file_name)
+        return f"[{failed.number}] {name} rests: {visible(failed.text)}; /resume {failed.number} tries it again"
+    if failed.code == ErrorCode.CANCELLED and not failed.nick:
+        return f"the transfer of {visible(failed.file_name)} is cancelled"
     by = f" of {visible(failed.nick)}" if failed.nick else ""
     name = f" {visible(failed.file_name)}" if failed.file_name else ""
     return f"transfer{by}{name} failed: {visible(failed.text)}"
@@ -99,10 +114,10 @@ def done_text(done: Uploaded | Downloaded) -> str:
 
 
 def _effort(done: Uploaded | Downloaded) -> str:
-    spent, carried = done.finished - done.started, max(done.size - done.resumed, 0)
+    spent, carried = done.finished - done.started, max(done.size - done.earlier, 0)
     members = f"{members_text(done.members)}, " if done.members else ""
-    resumed = f", {size_text(done.resumed)} of it before" if done.resumed else ""
-    return f"({members}{size_text(done.size)} in {duration_text(spent)}, {speed_text(carried, spent)}{resumed})"
+    earlier = f", {size_text(done.earlier)} of it before" if done.earlier else ""
+    return f"({members}{size_text(done.size)} in {duration_text(spent)}, {speed_text(carried, spent)}{earlier})"
 
 
 def _left_out(names: Sequence[str]) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from udpchat.chat.events import WaitingInQueue
 from udpchat.config import MAX_NICK
 from udpchat.crypto.identity import fingerprint
 from udpchat.errors import ErrorCode, HandshakeError, RefusedError
@@ -23,7 +20,6 @@ from udpchat.ui.cli.render import visible
 from udpchat.ui.cli.terminal import Terminal
 
 MAX_NUMBER: Final = 99  # behind a default nickname that is in use
-SCRIPT_RECONNECT: Final = 60.0  # seconds that a script tries to come back
 NOT_THIS_NICK: Final = {
     *(ErrorCode.NICK_IN_USE, ErrorCode.NICK_NOT_ALLOWED, ErrorCode.NICK_REGISTERED),
     *(ErrorCode.LOGIN_REQUIRED, ErrorCode.UNKNOWN_ACCOUNT),
@@ -31,28 +27,6 @@ NOT_THIS_NICK: Final = {
 ASKED_AGAIN: Final = {ErrorCode.WRONG_PASSWORD, ErrorCode.TRY_LATER, ErrorCode.TOO_SHORT}  # for the same nickname
 NEEDS_PASSWORD: Final = {ErrorCode.NICK_REGISTERED, ErrorCode.LOGIN_REQUIRED}
 TAKEN: Final = {ErrorCode.NICK_IN_USE, ErrorCode.NICK_REGISTERED}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
-    """What a session that talks has beyond a command that does one thing."""
-
-    options: ChatOptions
-    on_queue: Callable[[WaitingInQueue], None]
-    notice: KeyNotice
-    has_person: bool
-
-    @property
-    def waits(self) -> bool:
-        """In the queue of a full server."""
-        return self.has_person if self.options.wait is None else self.options.wait
-
-    @property
-    def patience(self) -> float | None:
-        """Seconds to try to come back; None for ever."""
-        if self.options.reconnect is not None:
-            return self.options.reconnect
-        return None if self.has_person else SCRIPT_RECONNECT
 
 
 class KeyNotice:
@@ -77,16 +51,13 @@ class KeyNotice:
 
 async def join_to_talk(server: HostPort, options: ChatOptions, terminal: Terminal) -> Client:
     """Join; a person whose nickname or password cannot be is asked again. The errors of `join`."""
-    nick = options.name
-    stay = Stay(
-        options=options,
-        on_queue=terminal.event,
-        notice=KeyNotice(server, options, terminal),
-        has_person=terminal.is_interactive,
-    )
+    nick, notice = options.name, KeyNotice(server, options, terminal)
+    patience = options.patience(terminal.is_interactive)
     while True:
         try:
-            return await join(server, options, terminal, nick=nick, folder=options.to, stay=stay)
+            return await join(
+                server, options, terminal, nick=nick, folder=options.to, reconnect=patience, notice=notice
+            )
         except RefusedError as error:
             if not terminal.is_interactive:
                 raise
@@ -109,23 +80,23 @@ async def join(
     *,
     nick: str | None = None,
     folder: Path | None = None,
-    stay: Stay | None = None,
     fetches: bool = True,
     reconnect: float | None = 0.0,
+    notice: KeyNotice | None = None,
 ) -> Client:
     """Join a server as the options say. The errors of `connect`; one that the network has is a HandshakeError.
 
     fetches: the server may have to send files, and is told how when the user said so. nick: instead of the one in the
-    options. folder: for downloads. stay: None for a command that does one thing; reconnect: how long that tries to come
-    back [s], None for ever. When nobody chose a nickname and nobody can be asked, one that is taken gets a number.
+    options. folder: for downloads. reconnect: how long to try to come back [s], None for ever. notice: of who has tried
+    before. When nobody chose a nickname and nobody can be asked, one that is taken gets a number.
     """
     chosen = nick or options.name
-    notice = stay.notice if stay is not None else KeyNotice(server, options, terminal)
+    notice = notice or KeyNotice(server, options, terminal)
     ask = _asker(options, terminal, notice)
     for number in range(1, MAX_NUMBER):
         name = chosen or _numbered(default_nick(), number)
         try:
-            client = await _connect(server, options, ask, name, folder, stay, reconnect)
+            client = await _connect(server, options, terminal, ask, name, folder, reconnect)
         except RefusedError as error:
             if error.code in NEEDS_PASSWORD and chosen and ask is None:
                 raise CommandError(refusal_code(error.code), f"{error.text}; {NO_SOURCE}") from error
@@ -140,13 +111,13 @@ async def join(
 async def _connect(
     server: HostPort,
     options: ClientOptions,
+    terminal: Terminal,
     ask: AskPassword | None,
     nick: str,
     folder: Path | None,
-    stay: Stay | None,
     reconnect: float | None,
 ) -> Client:
-    chat = stay.options if stay is not None else None
+    chat = options if isinstance(options, ChatOptions) else None  # else a command that does one thing
     try:
         return await connect(
             server.host,
@@ -160,12 +131,13 @@ async def _connect(
             keylog=options.keylog,
             capture=capture_target(options.capture, options.capture_limit),
             visitor=chat is None,
-            wait=stay is not None and stay.waits,
-            on_queue=stay.on_queue if stay is not None else None,
+            wait=chat is not None and chat.waits(terminal.is_interactive),
+            on_queue=terminal.event if chat is not None else None,
             password=ask,
             register=chat is not None and chat.register,
-            reconnect=stay.patience if stay is not None else reconnect,
+            reconnect=reconnect,
             journal=chat.log if chat is not None else None,
+            interface=options.interface,
         )
     except OSError as error:
         raise HandshakeError(f"cannot reach {server}: {error.strerror or error}") from error

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from udpchat.chat.events import Disconnected, FileSaid, PrivateSaid, ReceiptCame, Reconnecting
 from udpchat.errors import ConnectionLostError, ErrorCode, UdpchatError
-from udpchat.files.events import Downloaded, FileMarked, Phase, Uploaded
+from udpchat.files.events import Downloaded, FileMarked, Phase, TransfersAdopted, Uploaded
+from udpchat.files.local_ports import Transfer
 from udpchat.net.session import ClientEvent
 from udpchat.protocol.members import fold
 from udpchat.ui.cli import account_verbs, chat_verbs, file_verbs, history_verbs, offer_verbs, transfer_verbs
@@ -127,6 +128,8 @@ class LineClient:
             case Uploaded() | Downloaded():
                 self._session.files.keep(event)
                 terminal.event(event)
+            case TransfersAdopted(transfers=transfers):
+                self._tell_adopted(transfers)
             case _:
                 terminal.event(event)
 
@@ -177,8 +180,11 @@ class LineClient:
         except UdpchatError as error:
             session.tell_error("transfers", "", error)
             return
+        self._tell_adopted(adopted)
+
+    def _tell_adopted(self, adopted: Sequence[Transfer]) -> None:
         if adopted:
-            session.answer([adopted_text(each) for each in adopted], "adopted", transfers=adopted)
+            self._session.answer([adopted_text(each) for each in adopted], "adopted", transfers=adopted)
 
     async def _look_round(self) -> None:
         """Before a person types: who is here, for names that look alike; and what the Tab key offers."""

@@ -39,6 +39,13 @@ from udpchat.files.events import (
 from udpchat.files.local_ports import Transfer
 from udpchat.files.members import MemberInfo
 from udpchat.files.ports import FileEntry, Media
+from udpchat.net.peer.events import ConfigApplied, ConfigBroken, KeyPinned, ShareUnread
+from udpchat.net.peer.fetch import HolderChosen, HolderFailed
+from udpchat.net.peer.notes import PeerInfo
+from udpchat.net.peer.search import Found
+from udpchat.net.watchdog import FellSilent, HeardAgain
+from udpchat.peers.events import DialFailed, NeighbourCame, NeighbourGone
+from udpchat.peers.ports import ShareScanned
 from udpchat.store.trust import Pin
 
 NAMES: Final[dict[type, str]] = {
@@ -52,6 +59,8 @@ NAMES: Final[dict[type, str]] = {
     WaitingInQueue: "queued",
     Reconnecting: "reconnecting",
     Returned: "returned",
+    FellSilent: "silent",
+    HeardAgain: "heard_again",
     AccountHappened: "account_happened",
     Administered: "administered",
     Disconnected: "disconnected",
@@ -70,6 +79,18 @@ NAMES: Final[dict[type, str]] = {
     Transfer: "unfinished",
     Pin: "pin",
     Person: "account_entry",
+    NeighbourCame: "neighbour_came",
+    NeighbourGone: "neighbour_gone",
+    DialFailed: "dial_failed",
+    KeyPinned: "key_pinned",
+    ConfigApplied: "config_applied",
+    ConfigBroken: "config_broken",
+    ShareScanned: "share_scanned",
+    ShareUnread: "share_unread",
+    HolderChosen: "holder_chosen",
+    HolderFailed: "holder_failed",
+    Found: "found",
+    PeerInfo: "peer",
 }
 
 

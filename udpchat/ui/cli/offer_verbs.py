@@ -15,7 +15,7 @@ from udpchat.ui.cli.exits import CommandError, ExitCode
 from udpchat.ui.cli.file_words import PROGRAM_TYPES, facts_text
 from udpchat.ui.cli.finding import Wanted, find_file, find_one, offers, wanted
 from udpchat.ui.cli.line_session import LineSession
-from udpchat.ui.cli.opening import check_harmless, check_name, copy_here, open_path, program_text
+from udpchat.ui.cli.opening import SURE, check_harmless, check_name, copy_here, open_path, program_text
 from udpchat.ui.cli.parsing import unquoted
 from udpchat.ui.cli.render import visible
 from udpchat.ui.cli.transfers import tell_error
@@ -36,9 +36,14 @@ async def decline(session: LineSession, whose: str = "") -> None:
         session.done(text, "decline", entry.file_name)
 
 
-async def open_file(session: LineSession, name: str) -> None:
-    """Look at a file, with the program that this system has for it."""
-    session.under_way.begin(_open(session, unquoted(name)))
+async def open_file(session: LineSession, text: str) -> None:
+    """Look at a file, with the program that this system has for it. A file that has the whole text as name is meant."""
+    name, space, word = unquoted(text).rpartition(" ")
+    is_sure = bool(space and name.strip()) and word.lower() == SURE
+    if is_sure and any(each.file_name == unquoted(text) for each in await session.client.files()):
+        is_sure = False
+    chosen = unquoted(name.strip()) if is_sure else unquoted(text)
+    session.under_way.begin(_open(session, chosen, is_sure=is_sure))
 
 
 def _chosen(offered: Sequence[FileEntry], whose: str, me: str) -> Sequence[FileEntry]:
@@ -55,12 +60,12 @@ def _chosen(offered: Sequence[FileEntry], whose: str, me: str) -> Sequence[FileE
     return of_person or [find_file(offered, whose.rstrip("/"))]
 
 
-async def _open(session: LineSession, name: str) -> ExitCode:
+async def _open(session: LineSession, name: str, *, is_sure: bool) -> ExitCode:
     try:
         found = await wanted(session.client, name)
         entry = await find_one(session.client, found.file_id.hex() if found.file_id != NO_FILE_ID else found.name)
-        path = await _fetched(session, entry, Wanted(found.name, entry.file_id, found.member))
-        await asyncio.to_thread(check_harmless, path)
+        path = await _fetched(session, entry, Wanted(found.name, entry.file_id, found.member), is_sure=is_sure)
+        await asyncio.to_thread(check_harmless, path, is_sure=is_sure)
         await asyncio.to_thread(open_path, path)
         if found.member == WHOLE and fold(entry.owner_nick) != fold(session.client.nick):
             await session.client.mark(entry.file_id, FileState.OPENED)
@@ -70,9 +75,9 @@ async def _open(session: LineSession, name: str) -> ExitCode:
     return ExitCode.OK
 
 
-async def _fetched(session: LineSession, entry: FileEntry, found: Wanted) -> str:
+async def _fetched(session: LineSession, entry: FileEntry, found: Wanted, *, is_sure: bool) -> str:
     """Where a file is on this disk; it is fetched when it is not there. A program is not fetched to be opened."""
-    check_name(found.name)
+    check_name(found.name, entry.media.name if found.member == WHOLE else "", is_sure=is_sure)
     if found.member == WHOLE:
         if entry.flags & FileFlag.EXECUTABLE or entry.media.name in PROGRAM_TYPES:
             raise CommandError(ExitCode.LOCAL_FILE, program_text(entry.file_name))

@@ -82,7 +82,7 @@ def get(
                     return tell_error(terminal, "get", name, error)
                 return await carrier.download(found, to, pace=options.pace)
 
-            return await all_of(fetch(name) for name in dict.fromkeys(names))
+            return await all_of(fetch(name) for name in dict.fromkeys(name.rstrip("/") for name in names))
 
         return await joined(server, options, work, folder=to, fetches=True, patience=options.patience)
 

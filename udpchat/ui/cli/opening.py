@@ -17,7 +17,8 @@ from udpchat.store.trouble import storage_error
 from udpchat.ui.cli.exits import CommandError, ExitCode
 
 PATIENCE: Final = 3.0  # seconds in which a program that cannot open a file says so
-HEAD: Final = 8  # bytes that give a program away
+HEAD: Final = 1_024  # bytes that give a program, or a page, away
+SURE: Final = "yes"  # the word behind a name that opens what can act by itself
 
 # Kinds that systems run, install or obey when they are "opened".
 _RUN_SUFFIXES: Final = frozenset(
@@ -42,6 +43,19 @@ _RUN_HEADS: Final = (
     b"L\x00\x00\x00\x01\x14\x02",  # a Windows shortcut
     b"[Desktop",
 )
+# Kinds whose programs do what the file says: run its scripts and macros, load from the network, ask for passwords.
+_ACTIVE_SUFFIXES: Final = frozenset(
+    suffix
+    for line in (
+        "asp aspx atom eml htm html mht mhtml php rss shtm shtml svg svgz swf xht xhtm xhtml xml xsl xslt",
+        "docm dotm iqy odb one potm ppam ppsm pptm slk sldm torrent xlam xlsb xlsm xltm",
+    )
+    for suffix in line.split()
+)
+_ACTIVE_TYPES: Final = frozenset(
+    ("application/xhtml+xml", "application/x-shockwave-flash", "image/svg+xml", "text/html", "text/xml")
+)
+_ACTIVE_TAGS: Final = (b"<!doctype", b"<html", b"<svg", b"<script", b"<head", b"<body", b"<?xml", b"<iframe", b"<meta")
 
 
 def program_text(name: str) -> str:
@@ -52,17 +66,31 @@ def program_text(name: str) -> str:
     )
 
 
-def check_name(name: str) -> None:
-    """CommandError when a name is one of a file that systems run."""
+def active_text(name: str) -> str:
+    """Why a file is not opened without a word more."""
+    return (
+        f"{name} is a page, a drawing or a document that can act by itself: run scripts or macros, load from the "
+        f"network, ask you for passwords. If you trust whoever sent it: /open {name} {SURE}"
+    )
+
+
+def check_name(name: str, media: str = "", *, is_sure: bool = False) -> None:
+    """CommandError when a name is one of a file that systems run, or one that can act by itself.
+
+    media: type by content, as the server says. is_sure: the user opens also what can act.
+    """
     stem, dot, suffix = export_name(name).rpartition(".")
-    if stem and dot and suffix.lower() in _RUN_SUFFIXES:
+    kind = suffix.lower() if stem and dot else ""
+    if kind in _RUN_SUFFIXES:
         raise CommandError(ExitCode.LOCAL_FILE, program_text(name))
+    if (kind in _ACTIVE_SUFFIXES or media in _ACTIVE_TYPES) and not is_sure:
+        raise CommandError(ExitCode.LOCAL_FILE, active_text(name))
 
 
-def check_harmless(path: str) -> None:
-    """CommandError when a file on this disk is a program by its name, its permission or its content. StorageError."""
+def check_harmless(path: str, *, is_sure: bool = False) -> None:
+    """The same of a file on this disk, by its name, its permission and its content. StorageError."""
     name = os.path.basename(path)
-    check_name(name)
+    check_name(name, is_sure=is_sure)
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
@@ -73,6 +101,14 @@ def check_harmless(path: str) -> None:
         raise storage_error(error, f"read {path}") from error
     if (mode & 0o111 and sys.platform != "win32") or head.startswith(_RUN_HEADS):
         raise CommandError(ExitCode.LOCAL_FILE, program_text(name))
+    if not is_sure and _is_active(head):
+        raise CommandError(ExitCode.LOCAL_FILE, active_text(name))
+
+
+def _is_active(head: bytes) -> bool:
+    """Whether content begins as a page does; also in UTF-16, and behind comments."""
+    text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\f").lower()
+    return text.startswith(b"<") and any(tag in text for tag in _ACTIVE_TAGS)
 
 
 def copy_here(entry: FileEntry, kept: str, folder: Path) -> str:

@@ -49,6 +49,8 @@ def parse_line(line: str, dialect: Dialect) -> Text | Command | Question | Mista
     line = line.strip()
     if not line:
         return None
+    if dialect.is_bare:
+        return _by_alias(line, dialect) or _by_name(f"/{line.removeprefix('/')}", dialect)
     if line.startswith("//"):
         return Text(line[1:])
     if (found := _by_alias(line, dialect)) is not None:
@@ -69,8 +71,8 @@ def help_lines(dialect: Dialect, about: str = "") -> list[str]:
     """All commands, one per line; or all about one of them."""
     if about:
         return _help_about(about, dialect)
-    width = max(len(verb.usage) for verb in dialect.verbs.values())
-    return [f"{verb.usage:<{width}}  {_help(verb, dialect)}" for verb in dialect.verbs.values()]
+    width = max(len(dialect.usage(verb)) for verb in dialect.verbs.values())
+    return [f"{dialect.usage(verb):<{width}}  {_help(verb, dialect)}" for verb in dialect.verbs.values()]
 
 
 def table_rows(dialect: Dialect) -> list[str]:
@@ -78,7 +80,7 @@ def table_rows(dialect: Dialect) -> list[str]:
     rows = ["| typed | does | also typed as |", "| --- | --- | --- |"]
     for verb in dialect.verbs.values():
         aliases = ", ".join(f"`{alias.shown}`" + (" (`--menu`)" if alias.in_menu else "") for alias in verb.aliases)
-        usage, text = verb.usage.replace("|", "\\|"), _help(verb, dialect).replace("|", "\\|")
+        usage, text = dialect.usage(verb).replace("|", "\\|"), _help(verb, dialect).replace("|", "\\|")
         rows.append(f"| `{usage}` | {text} | {aliases} |")
     return rows
 
@@ -114,7 +116,7 @@ def _by_name(line: str, dialect: Dialect) -> Command | Mistake:
     least = sum(not argument.is_optional for argument in verb.arguments)
     arguments = _split_rest(rest, most) if takes_rest else _words(rest)
     if not least <= len(arguments) <= most:
-        return Mistake(f"write {verb.usage}: {verb.help}{_longer(verb.name, dialect)}")
+        return Mistake(f"write {dialect.usage(verb)}: {verb.help}{_longer(verb.name, dialect)}")
     return Command(verb.name, arguments)
 
 
@@ -140,7 +142,10 @@ def _slip(line: str, dialect: Dialect) -> Mistake | None:
 def _unknown(line: str, dialect: Dialect) -> Mistake:
     name = line.split(maxsplit=1)[0].lower()
     verb = _nearest(name.removeprefix("/"), dialect)
-    hint = f"did you mean {verb.usage}?" if verb is not None else "/help lists the commands"
+    help_ = f"{dialect.slash}help lists the commands"
+    hint = f"did you mean {dialect.usage(verb)}?" if verb is not None else help_
+    if dialect.is_bare:
+        return Mistake(f"there is no command {name[1:]}; {hint}")
     return Mistake(f"there is no command {name}; {hint} (write /{line.split(maxsplit=1)[0]} to say it)")
 
 
@@ -164,8 +169,8 @@ def _help_about(about: str, dialect: Dialect) -> list[str]:
     name = about.lower().lstrip("/!")
     verb = dialect.verbs.get(name) or _nearest(name, dialect)
     if verb is None:
-        return [f"there is no command /{name}; /help lists the commands"]
-    lines = [f"{verb.usage}  {_help(verb, dialect)}"]
+        return [f"there is no command {dialect.slash}{name}; {dialect.slash}help lists the commands"]
+    lines = [f"{dialect.usage(verb)}  {_help(verb, dialect)}"]
     if verb.aliases:
         aliases = (alias.shown + (" (with --menu)" if alias.in_menu else "") for alias in verb.aliases)
         lines.append(f"also: {', '.join(aliases)}")

@@ -13,7 +13,6 @@ from udpchat.chat.events import (
     LineSaid,
     NoticeGiven,
     PrivateSaid,
-    ReceiptCame,
     Reconnecting,
     Returned,
     SlowedDown,
@@ -22,14 +21,15 @@ from udpchat.chat.events import (
 )
 from udpchat.config import LOBBY
 from udpchat.errors import ErrorCode
+from udpchat.net.watchdog import FellSilent, HeardAgain
 from udpchat.protocol.members import fold
 from udpchat.ui.cli.file_sentences import FileEvent, file_happening, sent_text
 from udpchat.ui.cli.render import clock_time, duration_text, user_count_text, visible
-from udpchat.wire.numbers import AdminAction, Change, ReceiptState, UserFlag
+from udpchat.wire.numbers import AdminAction, Change, UserFlag
 
 MessageEvent = LineSaid | PrivateSaid | FileSaid
 PeopleEvent = UserChanged | AccountHappened | Administered
-LinkEvent = Disconnected | WaitingInQueue | Reconnecting | Returned | SlowedDown | ReceiptCame
+LinkEvent = Disconnected | WaitingInQueue | Reconnecting | Returned | SlowedDown | FellSilent | HeardAgain
 Happening = PeopleEvent | LinkEvent | FileEvent
 Event = MessageEvent | NoticeGiven | Happening
 
@@ -96,8 +96,10 @@ def _happening(event: Happening) -> str:
         case Administered(by, action, target, text):
             who = visible(by) if by else "the administrator"
             return f"{who} {_ACTIONS[action]} {visible(target)}".rstrip() + (f": {visible(text)}" if text else "")
-        case Disconnected() | WaitingInQueue() | Reconnecting() | Returned() | SlowedDown() | ReceiptCame():
-            return _link_happening(event)
+        case Disconnected() | WaitingInQueue() | Reconnecting() | Returned() | SlowedDown():
+            return link_happening(event)
+        case FellSilent() | HeardAgain():
+            return link_happening(event)
         case _:
             return file_happening(event)
 
@@ -123,7 +125,8 @@ def _change(event: UserChanged) -> str:
             return f"{nick} {_CHANGES.get(change, 'changed')}{where}{because}, {user_count_text(event.user_count)}"
 
 
-def _link_happening(event: LinkEvent) -> str:
+def link_happening(event: LinkEvent) -> str:
+    """What happened to our connection, without its time."""
     match event:
         case Disconnected(code, reason, remote):
             return "left" if code == ErrorCode.NO_ERROR and not remote else f"disconnected: {visible(reason)}"
@@ -139,7 +142,7 @@ def _link_happening(event: LinkEvent) -> str:
             return (
                 f"you write faster than the server takes it; your lines wait {duration_text(wait)} each, none is lost"
             )
-        case ReceiptCame(state, _, room, nick):
-            how = "read" if state is ReceiptState.READ else "delivered"
-            where = f"all in #{visible(room)}" if room else visible(nick)
-            return f"{how} to {where}" if how == "delivered" else f"{visible(nick)} has read it"
+        case FellSilent(silent_for):
+            return f"nothing heard from the server for {duration_text(silent_for)}; trying on"
+        case HeardAgain(silent_for):
+            return f"the server is heard again after {duration_text(silent_for)}"

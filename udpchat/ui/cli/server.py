@@ -15,6 +15,7 @@ from udpchat.ui.cli.grouping import grouped
 from udpchat.ui.cli.objects import as_line, event_line
 from udpchat.ui.cli.render import visible
 from udpchat.ui.cli.running import run
+from udpchat.ui.cli.server_announcing import check_interface, end_announcing, start_announcing
 from udpchat.ui.cli.server_options import ServerOptions, make_data_folder
 from udpchat.ui.cli.server_terminal import take_commands
 from udpchat.ui.cli.terminal import Terminal
@@ -25,14 +26,18 @@ from udpchat.wire.numbers import FileState
 def server(*, options: ServerOptions) -> None:
     """Run a server until Ctrl-C or SIGTERM. On a terminal it takes the administrator's commands; /help lists them."""
     with Terminal(as_json=options.as_json) as terminal:
-        run("udpchat server", _serve(options, terminal), terminal)
+        run("udpchat server", keep_serving(options, terminal), terminal)
 
 
-async def _serve(options: ServerOptions, terminal: Terminal) -> ExitCode:
+async def keep_serving(options: ServerOptions, terminal: Terminal) -> ExitCode:
+    """Serve until somebody stops it."""
+    check_interface(options)
     folder = options.folder()
     running = await _start(options, folder)
+    announcing: asyncio.Task[None] | None = None
     try:
-        _announce_start(running, options, folder, terminal)
+        _tell_start(running, options, folder, terminal)
+        announcing = start_announcing(running, options, terminal)
         tasks = [asyncio.create_task(_show_events(running, terminal))]
         if terminal.is_interactive:
             tasks.append(asyncio.create_task(take_commands(running, folder, terminal)))
@@ -49,7 +54,7 @@ async def _serve(options: ServerOptions, terminal: Terminal) -> ExitCode:
             current.uncancel()
     finally:
         terminal.emit(as_line("counters", **running.counters()))
-        await running.close()
+        await asyncio.gather(end_announcing(announcing), running.close())
     return ExitCode.OK
 
 
@@ -81,7 +86,7 @@ def _listen_trouble(error: OSError, options: ServerOptions) -> str:
             return f"cannot listen on {place}: {error.strerror or error}"
 
 
-def _announce_start(running: Server, options: ServerOptions, folder: Path, terminal: Terminal) -> None:
+def _tell_start(running: Server, options: ServerOptions, folder: Path, terminal: Terminal) -> None:
     terminal.emit(
         as_line(
             "listening",

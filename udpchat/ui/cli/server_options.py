@@ -11,6 +11,7 @@ from platformdirs import user_data_path
 
 from udpchat.capture.rotation import DEFAULT_LIMIT
 from udpchat.config import DEFAULT_PORT, MAX_DATAGRAM_IPV4, SECOND, Config
+from udpchat.net.discovery.announcement import name_fault
 from udpchat.store.trouble import storage_error
 from udpchat.ui.cli.capturing import CaptureLimitOption, CaptureOption
 from udpchat.ui.cli.client_options import KeylogOption, MaxDatagramOption, PlaintextOption, PortableOption
@@ -19,6 +20,14 @@ from udpchat.ui.cli.sending import Arq, ArqOption, Congestion, CongestionOption,
 
 DAY: Final = 24 * 3600 * SECOND
 MAX_DAYS: Final = 36_500
+
+
+def parse_server_name(text: str) -> str:
+    """A name for a server."""
+    if (fault := name_fault(text)) is not None:
+        raise typer.BadParameter(f"{text!r} cannot be its name: {fault}")
+    return text
+
 
 DataOption = Annotated[
     Path | None,
@@ -37,6 +46,26 @@ class ServerOptions:
         int, typer.Option(parser=convert(parse_port), metavar="PORT", help="UDP port; 0 is any free one.")
     ] = DEFAULT_PORT
     data: DataOption = None
+    name: Annotated[
+        str | None,
+        option("--name", parse_server_name, "NAME", "What the server is called where it is announced; as its machine."),
+    ] = None
+    announce: Annotated[
+        bool | None,
+        typer.Option(
+            "--announce/--no-announce",
+            help="Tell the local network of the server; the default is yes, unless it listens on loopback only.",
+            show_default=False,
+        ),
+    ] = None
+    interface: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|ADDRESS",
+            help="The only network interface to announce the server on; all by default.",
+            show_default=False,
+        ),
+    ] = ""
     max_users: Annotated[int, typer.Option(min=1, help="How many may be here at once; others queue.")] = (
         Config().max_users
     )

@@ -39,7 +39,7 @@ async def resume(session: LineSession, number: str) -> None:
 
 async def cancel(session: LineSession, number: str) -> None:
     """Give a transfer up; what has come of it is removed."""
-    _each(session, "cancel", number, session.client.cancel, "is cancelled")
+    _each(session, "cancel", number, session.client.cancel, "")  # that comes from who waits for it, or as an event
 
 
 async def limit(session: LineSession, number: str, rate: str) -> None:

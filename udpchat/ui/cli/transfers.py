@@ -42,7 +42,7 @@ class Carrier:
     ) -> None:
         self._client = client
         self._terminal = terminal
-        self._board = Board(terminal)
+        self._board = Board(terminal, tells_resumed=not tells_loss)
         self._tells_loss = tells_loss
         self._keep = keep
 

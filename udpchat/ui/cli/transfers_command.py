@@ -11,7 +11,7 @@ import typer
 
 from udpchat.config import SECOND
 from udpchat.errors import ErrorCode, RefusedError, StorageError
-from udpchat.files.local_ports import Transfer, Wish
+from udpchat.files.local_ports import Direction, Transfer, Wish
 from udpchat.net.home import Home
 from udpchat.store.transfers import TransferBook
 from udpchat.store.trust import Pin
@@ -66,8 +66,8 @@ def resume(numbers: NumbersArgument, *, home: HomeOption = None) -> None:
 
 @transfers.command()
 def cancel(numbers: NumbersArgument, *, home: HomeOption = None) -> None:
-    """Give transfers up. What has come is removed by the program that is at them, or by the next client."""
-    _each(home, numbers, lambda book, number: book.set_wish(number, Wish.CANCEL), "is cancelled")
+    """Give transfers up. What has come of them is removed at both ends."""
+    _each(home, numbers, lambda book, number: book.set_wish(number, Wish.CANCEL), cancelled_text)
 
 
 @transfers.command()
@@ -111,12 +111,17 @@ def open_book(home: Home) -> Iterator[TransferBook]:
         raise
 
 
-def _each(home: Path | None, typed: list[str], act: Callable[[TransferBook, int], None], text: str) -> None:
+def _each(
+    home: Path | None,
+    typed: list[str],
+    act: Callable[[TransferBook, int], None],
+    text: str | Callable[[Transfer], str],
+) -> None:
     with open_book(Home(home)) as book:
         known = {each.number: each for each in book.list()}
         for number in _numbers(typed, known):
             act(book, number)
-            print(f"[{number}] {text}")
+            print(f"[{number}] {text if isinstance(text, str) else text(known[number])}")
 
 
 def _numbers(typed: list[str], known: dict[int, Transfer]) -> list[int]:
@@ -133,6 +138,15 @@ def _numbers(typed: list[str], known: dict[int, Transfer]) -> list[int]:
         if number not in known:
             raise CommandError(ExitCode.REFUSED, f"there is no transfer {number}; udpchat transfers lists them")
     return numbers
+
+
+def cancelled_text(transfer: Transfer) -> str:
+    """transfer: as it was before."""
+    if transfer.is_elsewhere:
+        return "is cancelled by the program that is at it"
+    if transfer.direction is Direction.DOWNLOAD:
+        return "is cancelled; what had arrived is removed"
+    return "is cancelled; what the server has of it is removed as soon as udpchat client is at that server"
 
 
 def _place(pin: Pin) -> str:

@@ -12,12 +12,15 @@ from udpchat.config import PARALLEL_TRANSFERS
 from udpchat.errors import ConnectionLostError, ErrorCode
 from udpchat.files.events import TransferResting
 from udpchat.net.client import Client
+from udpchat.net.watchdog import FellSilent, HeardAgain
 from udpchat.ui.cli.client_options import ClientOptions
 from udpchat.ui.cli.exits import ExitCode
+from udpchat.ui.cli.file_sentences import resting_text
 from udpchat.ui.cli.joining import join
 from udpchat.ui.cli.objects import event_line
 from udpchat.ui.cli.options import HostPort
 from udpchat.ui.cli.render import duration_text, visible
+from udpchat.ui.cli.sentences import link_happening
 from udpchat.ui.cli.terminal import Terminal
 
 Work: TypeAlias = Callable[[Client, Terminal], Awaitable[ExitCode]]
@@ -87,7 +90,14 @@ async def _tell_news(client: Client, terminal: Terminal) -> None:
                 terminal.emit(event_line(event))
                 if not terminal.as_json:
                     terminal.log(f"connected again after {duration_text(away_for)}")
-            case TransferResting():
-                terminal.event(event)
+            case FellSilent() | HeardAgain():
+                terminal.emit(event_line(event))
+                if not terminal.as_json:
+                    terminal.log(link_happening(event))
+            case TransferResting(transfer=transfer):
+                terminal.emit(event_line(event))
+                if not terminal.as_json:
+                    how = f"; udpchat transfers resume {transfer.number} lets it go on"
+                    terminal.log(resting_text(event) + ("" if event.is_tried_again else how))
             case _:
                 pass

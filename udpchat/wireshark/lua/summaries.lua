@@ -191,6 +191,21 @@ end
 function SUMMARIES.TUNE(f) return tuning(f) end
 function SUMMARIES.TUNED(f) return tuning(f) end
 
+-- -- nodes
+
+-- Enough of an id to follow a query from link to link.
+local function query(f) return U.hex(f.query_id:sub(1, 4)) end
+
+function SUMMARIES.NEIGHBOUR(f) return who(f.node_name) .. ", port " .. U.number(f.port) end
+function SUMMARIES.QUERY(f, record)
+  return query(f) .. " " .. name_of(record, f, "kind") .. " " .. quoted(f.pattern) .. ", ttl " .. U.number(f.ttl)
+    .. ", hops " .. U.number(f.hops)
+end
+function SUMMARIES.HIT(f, record)
+  local where = f.host ~= "" and who(f.host) .. " port " .. U.number(f.port) or "port " .. U.number(f.port) .. " here"
+  return query(f) .. " " .. content(record, f) .. ", at " .. where .. ", hops " .. U.number(f.hops)
+end
+
 local function is_whole(record, fields)
   for _, row in ipairs(record.fields) do
     if fields[row.name] == nil then return false end

@@ -1,0 +1,1 @@
+"""What `udpchat doctor` looks at: this machine, the way to a server, and what works on it."""

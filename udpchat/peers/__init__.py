@@ -1,0 +1,1 @@
+"""Nodes that are equals: neighbours, and searching by flooding. Pure."""

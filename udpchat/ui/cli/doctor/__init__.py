@@ -1,0 +1,1 @@
+"""The command `udpchat doctor`: what was found, judged, in words that say what to do."""

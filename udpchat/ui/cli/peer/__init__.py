@@ -1,0 +1,1 @@
+"""The command `udpchat peer`: prompt and one-shot commands of a node."""
