@@ -19,7 +19,7 @@ def checks(pytest_arguments: list[str]) -> list[tuple[str, list[str]]]:
         ("format", [python, "-m", "ruff", "format", "--check", "."]),
         ("layers", [str(BIN / "lint-imports")]),
         ("types", [python, "-m", "mypy"]),
-        ("tests", [python, "-m", "pytest", "-q", "-n", "2", *pytest_arguments]),
+        ("tests", [python, "-m", "pytest", "-q", "-n", "4", "--dist", "worksteal", *pytest_arguments]),
     ]
 
 

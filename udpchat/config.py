@@ -68,8 +68,8 @@ MAX_SERVER_WINDOW: Final = 64 * MIB  # of all connections of a server
 CHANNEL_WINDOW: Final = 1 * MIB  # bytes of a message channel beyond the last in-order one
 CHANNEL_COUNT: Final = 2
 MAX_RECORD: Final = 1 * MIB  # bytes of a record body
-TRANSFER_CREDIT: Final = 8 * MIB  # bytes of a transfer beyond the last durable one: what may travel twice at most
-MAX_TRANSFER_RUNS: Final = 16_384  # separate runs of a received file: more than the packets of one credit can leave
+TRANSFER_CREDIT: Final = 8 * MIB  # bytes of a transfer that are not durable: what may travel twice at most
+MAX_TRANSFER_RUNS: Final = 16_384  # separate runs of a received file: more than packets of two credits can leave
 SYNC_INTERVAL: Final = 4 * MIB  # bytes of a transfer between two calls of fdatasync
 
 # -- files -------------------------------------------------------------------------------------------------------------
@@ -92,10 +92,10 @@ EXPIRY_INTERVAL: Final = 60 * SECOND  # between two looks at what has expired
 MAX_STORED_FILES: Final = 100_000  # in the list of a server
 MAX_OPEN_PARTS: Final = 512  # unfinished files that are being written at once: one descriptor each
 MAX_PARTS_PER_OWNER: Final = 64  # unfinished files of one user, open or not
-MAX_PART_RUNS: Final = 16_384  # runs of an unfinished file; 8 MiB of credit in packets of 1,200 B make 3,650 at worst
+MAX_PART_RUNS: Final = 16_384  # runs of an unfinished file; 16 MiB in packets of 1,200 B, every second lost, are 7,300
 PART_LIFETIME: Final = 7 * 24 * 3600 * SECOND  # an unfinished file that nobody touched for so long is removed
 ROOM_LIFETIME: Final = 3_600 * SECOND  # without a sender it keeps room for what has not come: a restart, a laptop shut
-FEW_PART_RUNS: Final = 4_096  # runs that every unfinished file may have; those above count against
+FEW_PART_RUNS: Final = 4_096  # runs that every unfinished file may have (10 % loss: 1,300); those above count against
 MAX_OPEN_RUNS: Final = 2**20  # runs of all that are being written: each takes about 80 bytes of memory
 MAX_CATCH_UP: Final = 1 * MIB  # bytes read back and hashed in one write, when a hole was filled
 MIN_FREE_SPACE: Final = 64 * MIB  # bytes of the disk that uploads leave to the database

@@ -12,7 +12,8 @@ from tests.world import World, client
 from udpchat.config import BLOCK_SIZE, MIB
 from udpchat.errors import ErrorCode
 from udpchat.files.events import FileRemoved, TransferFailed
-from udpchat.files.ports import CreatePart
+from udpchat.files.members import WHOLE
+from udpchat.files.ports import CreatePart, DigestSource, HashBlocks
 from udpchat.files.stored_ports import MarkFile, SetAside
 from udpchat.sim.disk import DiskSpec
 from udpchat.wire.numbers import FileState
@@ -69,6 +70,46 @@ def test_a_damaged_member_is_found_too_and_a_whole_one_is_not_blamed() -> None:
     ben.ask(WantBlocks(broken.transfer_id))
     assert ben.cancelled(broken.transfer_id) == [ErrorCode.DIGEST_MISMATCH]
     assert ben.files() == []
+
+
+def test_blocks_and_md5_of_a_member_come_from_one_reading_in_slices() -> None:
+    world, (anna, ben) = market("anna", "ben")
+    file_id = anna.upload_folder({"a": b"1" * SIZE}).file_id
+    offer, disk = ben.fetch("", file_id, 0), HeldDisk(world)
+    ben.ask(WantBlocks(offer.transfer_id))
+    wait(world, 1)
+    assert disk.kinds_asked(HashBlocks, DigestSource) == [HashBlocks, HashBlocks, DigestSource]
+    assert sum(len(record.hashes) for record in ben.told(Blocks)) == 21 * 32
+    assert ben.cancelled(offer.transfer_id) == []
+
+
+def test_of_a_download_that_was_given_up_no_more_than_a_slice_is_read() -> None:
+    world, (anna, ben) = market("anna", "ben")
+    file_id = anna.upload_folder({"a": b"1" * SIZE}).file_id
+    disk = HeldDisk(world, HashBlocks, DigestSource)
+    for _ in range(3):
+        offer = ben.fetch("", file_id, 0)
+        ben.ask(WantBlocks(offer.transfer_id))
+        ben.send(Cancel(offer.transfer_id, ErrorCode.NO_ERROR, ""))
+        wait(world, 0.3)
+    disk.release()
+    wait(world, 1)
+    assert disk.kinds_asked(HashBlocks, DigestSource) == [HashBlocks] * 3
+    assert ben.told(Blocks) == []
+
+
+@pytest.mark.parametrize("number", [WHOLE, 1])
+def test_one_that_was_cut_short_is_set_aside_when_somebody_wants_it(number: int) -> None:
+    world, (anna, ben) = market("anna", "ben")
+    file_id = anna.upload_folder({"a": b"1" * 100, "b": b"2" * 100}).file_id
+    running = ben.fetch("", file_id, 0)
+    world.server.store.cut(file_id, 150)
+    refused = ben.fetch("", file_id, number)
+    assert (refused.code, "anna has to send it again" in refused.text) == (ErrorCode.DIGEST_MISMATCH, True)
+    assert ben.cancelled(running.transfer_id) == [ErrorCode.DIGEST_MISMATCH]
+    assert ben.files() == []
+    (removed,) = world.server.told(FileRemoved)
+    assert "quarantine" in removed.text
 
 
 def test_a_damaged_folder_is_found() -> None:

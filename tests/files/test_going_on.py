@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.files.shop import act, connection, finish, open_shop, put, upload
 from tests.world import End, client
 from udpchat.config import KIB, MILLISECOND
-from udpchat.errors import ErrorCode
-from udpchat.files.events import Downloaded, FileDelivered, Progress, TransferFailed
+from udpchat.errors import ErrorCode, UsageError
+from udpchat.files.events import Downloaded, FileDelivered, FileList, Progress, TransferFailed
 from udpchat.sim.link import LinkSpec
 from udpchat.wire.numbers import Priority
 
@@ -34,6 +36,23 @@ def test_what_is_written_down_of_an_upload_that_lost_its_connection_is_what_had_
     world.network.run_for(100 * MILLISECOND)
     (written,) = client(anna).files.progress()
     assert (written.done, written.transfer.done) == (arrived, arrived)
+
+
+def test_nothing_is_asked_on_a_new_connection_before_we_are_in_again() -> None:
+    world, _ = open_shop("ben", link=SLOW)
+    anna = world.add_client("anna", patience=None)
+    world.join(anna)
+    connection(anna).abandon(ErrorCode.IDLE_TIMEOUT, "gone", remote=False)
+    world.do(lambda: None)
+    core = client(anna)
+    world.run_until(lambda: core.endpoint.find(core.chat.me.connection_id) is not None, 30)
+    assert not core.chat.me.is_in
+    for ask in (core.files.ask.list_files, core.chat.asking.users):
+        with pytest.raises(UsageError, match="there is no connection"):
+            ask()
+    world.run_until(lambda: core.chat.me.is_in, 30)
+    request_id = act(world, core.files.ask.list_files)
+    world.run_until(lambda: any(told.request_id == request_id for told in anna.told(FileList)), 30)
 
 
 def test_who_asks_again_changes_the_rate_and_the_priority_that_are_given_and_no_others() -> None:

@@ -40,11 +40,11 @@ def test_a_transfer_that_there_is_no_room_for_waits_and_is_tried_again_until_the
     assert not is_done(anna, request_id)
     assert [each.phase for each in client(anna).files.progress()] == [Phase.WAITING]
     assert not client(anna).files.is_busy
-    assert 5 <= world.strange.heard <= 8, "every three seconds"
+    assert world.strange.heard == 3, "after three seconds, and after six more"
     (resting,) = anna.told(TransferResting)
     assert (resting.request_id, resting.text, resting.is_tried_again) == (request_id, FULL.text, True)
     world.strange.answer(type(None))
-    assert isinstance(finish(world, anna, request_id, 5), Uploaded if kind is Open else Downloaded)
+    assert isinstance(finish(world, anna, request_id, 13), Uploaded if kind is Open else Downloaded)
     assert anna.told(TransferFailed) == []
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import pytest
 
 from tests.chat.speaker import wait
+from tests.files.holding import HeldDisk
 from tests.files.shop import CLEAN, act, connection, finish, open_shop, put, upload
 from tests.files.trader import Bytes, market, open_record
 from tests.world import SERVER, client
 from udpchat.chat.events import LineSaid
 from udpchat.config import KIB, MIB, MILLISECOND, SECOND, Config
+from udpchat.errors import ErrorCode
 from udpchat.files.events import Downloaded, Uploaded
+from udpchat.files.ports import CreatePart, SyncPart, WritePart
+from udpchat.protocol.ports import perform
 from udpchat.sim.disk import DiskSpec
 from udpchat.sim.link import LinkSpec
-from udpchat.wire.records import Credit
+from udpchat.wire.records import Cancel, Credit
 
 CREDIT = 2 * MIB
 SMALL = Config(transfer_credit=CREDIT, sync_interval=CREDIT // 4)
@@ -85,3 +89,23 @@ def test_what_is_durable_behind_a_hole_takes_no_credit_up_to_as_much_again() -> 
         limits.append(max((told.limit for told in anna.told(Credit)), default=0))
         world.do(lambda: transfers.raise_limit(opened.transfer_id, limits[-1]))
     assert credit < limits[1] < limits[2] == limits[-1] == 2 * credit
+
+
+def test_what_is_durable_far_behind_a_hole_gives_no_credit() -> None:
+    credit, half, sent = 64 * KIB, MIB // 2, 20 * KIB
+    world, (anna,) = market("anna", config=Config(transfer_credit=credit, sync_interval=16 * KIB))
+    disk = HeldDisk(world)
+    first = anna.open(MIB)
+    (part_id,) = {request.part_id for request in disk.asked if isinstance(request, CreatePart)}
+    perform(world.server.store, WritePart(part_id, half, memoryview(bytes(half))))
+    perform(world.server.store, SyncPart(1, part_id))
+    anna.send(Cancel(first.transfer_id, ErrorCode.NO_ERROR, ""))
+    wait(world, 1)
+    opened = anna.open(MIB)
+    assert (opened.present, opened.limit) == (((half, MIB),), credit)
+    not_sent = ((0, 1_420), (sent, MIB))
+    transfers = anna.link.transmitter.transfers
+    world.do(lambda: transfers.start(opened.transfer_id, MIB, Bytes(bytes(MIB)), opened.limit, not_sent))
+    wait(world, 1)
+    limits = [told.limit for told in anna.told(Credit) if told.transfer_id == opened.transfer_id]
+    assert credit < max(limits) <= credit + sent

@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
-from tests.net.peering import LIMIT, Neighbourhood, neighbourhood
+from tests.net.peering import LIMIT, Neighbourhood, neighbourhood, told
 from udpchat.config import MIB, Config
 from udpchat.errors import ErrorCode, RefusedError, StorageError
-from udpchat.files.events import Progress
+from udpchat.files.events import FileRemoved, Progress
 from udpchat.net.client import Client
 from udpchat.net.joining import connect
 from udpchat.net.peer.api import Peer
@@ -57,9 +57,10 @@ async def test_a_file_that_changed_without_a_trace_is_not_taken_for_what_was_nam
         status = file.stat()
         file.write_bytes(b"THREE")
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-        with pytest.raises(RefusedError, match="atlas has changed it and left its time as it was") as refused:
+        with pytest.raises(StorageError, match="atlas has changed it and left its time as it was") as refused:
             await client.get("c.txt", tmp_path)
         assert refused.value.code == ErrorCode.DIGEST_MISMATCH
+        await told(peer, FileRemoved)
         assert "c.txt" not in {entry.file_name for entry in await client.files()}
         assert file.read_bytes() == b"THREE"
         await client.close()

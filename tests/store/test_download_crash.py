@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,19 @@ from typing import Any
 
 import pytest
 
-from tests.store.actions import PART, commit, content, create, create_request, md5, sync, upload, write
+from tests.store.actions import (
+    PART,
+    commit,
+    content,
+    create,
+    create_request,
+    md5,
+    refusal,
+    server_store,
+    sync,
+    upload,
+    write,
+)
 from tests.store.grove import (
     NAME,
     add_members,
@@ -24,6 +37,7 @@ from tests.store.grove import (
     whole,
     write_folder,
 )
+from udpchat.errors import ErrorCode
 from udpchat.files.ports import CommitPart, FileEntry
 from udpchat.protocol.ports import perform
 from udpchat.store import failpoints
@@ -278,3 +292,89 @@ def test_part_that_was_committed_and_is_asked_for_with_another_size_is_refused(t
     receive_file(store)
     assert getattr(perform(store, create_request(SIZE + 1)), "text", "")
     store.close()
+
+
+# -- what is missing of a part that goes on ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("portable", [False, True], ids=["posix", "portable"])
+def test_client_that_ends_while_it_makes_room_for_what_was_lost_does_not_take_zeros_for_it(
+    portable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = local_store(tmp_path, portable=portable)
+    create(store, SIZE)
+    write(store, DATA, 0, SIZE // 2)
+    sync(store)
+    store.close()
+    (part,) = (tmp_path / "downloads").iterdir()
+    os.truncate(part, 100)
+    store, honest = local_store(tmp_path, portable=portable), os.ftruncate
+
+    def ending(fd: int, size: int) -> None:
+        """The process is not there any more once there is room."""
+        if size == SIZE:
+            honest(fd, size)
+        raise CrashError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "ftruncate", ending)
+        with pytest.raises(CrashError):
+            perform(store, create_request(SIZE))
+    assert part.stat().st_size == SIZE
+    store.close()
+    store = local_store(tmp_path, portable=portable)
+    assert create(store, SIZE).present == ((0, 100),)
+    store.close()
+    check_file(tmp_path, portable=portable)
+
+
+@pytest.mark.parametrize("portable", [False, True], ids=["posix", "portable"])
+def test_client_that_ends_after_a_member_was_lost_does_not_take_zeros_for_it(portable: bool, tmp_path: Path) -> None:
+    tree = {"one": b"1" * 3_000, "two": b"2" * 6_000}
+    store = local_store(tmp_path, portable=portable)
+    begin_folder(store, tree)
+    add_members(store, members_of(tree))
+    write_folder(store, whole(tree), 0, 5_000)
+    assert sync(store).durable_bytes == 5_000
+    store.close()
+    (place,) = (path for path in (tmp_path / "downloads").iterdir())
+    os.truncate(place / "two", 100)
+    store = local_store(tmp_path, portable=portable)
+    assert begin_folder(store, tree).present == ((0, 3_100),)
+    write_folder(store, whole(tree), 8_000, 9_000)
+    store.close()
+    assert (place / "two").stat().st_size == 6_000
+    store = local_store(tmp_path, portable=portable)
+    assert begin_folder(store, tree).present == ((0, 3_100),)
+    entry = receive_folder(store, tree)
+    store.close()
+    assert found_in(Path(entry.path)) == tree
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="needs posix_fallocate")
+def test_room_that_was_found_until_the_disk_was_full_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def filling(fd: int, offset: int, size: int) -> None:
+        os.ftruncate(fd, offset + size - 1)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    server, client = server_store(tmp_path / "server"), local_store(tmp_path / "client")
+    for store in (server, client):
+        create(store, SIZE)
+        write(store, DATA, 0, SIZE // 2)
+        sync(store)
+        store.close()
+    parts = [*(tmp_path / "server" / "incoming").iterdir(), *(tmp_path / "client" / "downloads").iterdir()]
+    for part in parts:
+        os.truncate(part, SIZE // 2)
+    server, client = server_store(tmp_path / "server"), local_store(tmp_path / "client")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", filling)
+        for store in (server, client):
+            assert refusal(store, create_request(SIZE)).code == ErrorCode.NO_SPACE
+    assert [part.stat().st_size for part in parts] == [SIZE // 2] * 2
+    for store in (server, client):
+        assert create(store, SIZE).present == ((0, SIZE // 2),)
+        assert upload(store, DATA).md5 == md5(DATA)
+        store.close()

@@ -67,6 +67,13 @@ def test_file_system_that_has_no_such_call_is_synced_file_by_file(
     assert not libc.sync_file_system(fd)
 
 
+def test_disk_that_is_too_large_for_the_numbers_of_the_system_is_synced_file_by_file(
+    fd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system(monkeypatch, syncfs=answering(), fstatfs=answering(errno.EOVERFLOW))
+    assert not libc.sync_file_system(fd)
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
 def test_disk_that_cannot_keep_what_it_took_is_told(number: int, fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
     system(monkeypatch, syncfs=answering(number), fstatfs=of_kind(EXT4))

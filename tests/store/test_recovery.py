@@ -340,7 +340,7 @@ def test_unfinished_uploads_of_one_owner_are_capped(tmp_path: Path) -> None:
     store = server_store(tmp_path, limits=Limits(parts_per_owner=2))
     for number in range(2):
         create(store, 10, part_id=bytes([number]) * 16)
-    assert refusal(store, create_request(10)).code == ErrorCode.TOO_MANY_TRANSFERS
+    assert refusal(store, create_request(10)).code == ErrorCode.QUOTA_EXCEEDED
     create(store, 10, owner=BOB, part_id=b"b" * 16)
     upload(store, content(10), part_id=bytes(16))
     create(store, 10)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.store import shelf
-from tests.store.actions import content, files, md5, refusal, upload
+from tests.store.actions import content, create_request, files, md5, refusal, upload
 from tests.store.grove import MIXED, SMALL, Tree, local_store, open_local, whole
 from tests.store.sharing import ANYBODY, OWNER, Node
 from udpchat.config import BLOCK_SIZE, LOBBY, MIB
@@ -22,6 +24,7 @@ from udpchat.files.stored_ports import DeleteFile, FindFile, FindUnannounced, Li
 from udpchat.peers.content import folder_root
 from udpchat.peers.ports import ScanShare, ShareScanned
 from udpchat.protocol.ports import Job, Lane, perform
+from udpchat.store.file_schema import DATABASE
 from udpchat.store.memory_sources import hashes_of
 from udpchat.store.quotas import Limits
 from udpchat.store.server import ServerStore
@@ -181,6 +184,9 @@ def test_nothing_of_it_can_be_deleted_and_nothing_expires(tmp_path: Path) -> Non
     node.scan()
     file_id = node.listed()["a.txt"].file_id
     assert refusal(node.store, DeleteFile(1, file_id)).code == ErrorCode.NOT_ALLOWED
+    connection = sqlite3.connect(tmp_path / "data" / DATABASE)
+    assert connection.execute("SELECT hash FROM blocks").fetchall() == [(hashes_of(b"a", 0, 1),)]
+    connection.close()
     assert shelf.expire(node.store, 2**60) == ()
     node.reopen()
     assert node.content("a.txt") == b"a"
@@ -347,6 +353,24 @@ def test_a_folder_that_is_away_for_a_while_is_told_and_known_again_when_it_is_ba
     scanned = small.scan()
     assert (scanned.read, scanned.gone) == (0, 0)
     assert small.content("a") == b"deep1"
+
+
+def test_two_threads_may_go_on_with_one_look(node: Node) -> None:
+    node.plant({f"{number}.bin": bytes(MIB) for number in range(40)})
+    with ThreadPoolExecutor(2) as threads:
+        jobs = [node.store.submit(ScanShare(1)) for _ in range(12)]
+        answers = [
+            job.finish(outcome) for job, outcome in zip(jobs, threads.map(lambda job: job.run(), jobs), strict=True)
+        ]
+    assert all(isinstance(answer, ShareScanned) for answer in answers)
+    assert {answer.files for answer in answers if answer.is_done} == {40}
+
+
+def test_nobody_can_say_that_a_shared_file_was_an_upload_of_his(small: Node) -> None:
+    entry = small.listed()["big.bin"]
+    refused = refusal(small.store, create_request(entry.size, part_id=entry.file_id, name="big.bin"))
+    assert "belongs to" in refused.text
+    assert small.content("big.bin") == SMALL["big.bin"]
 
 
 # -- what changes meanwhile --------------------------------------------------------------------------------------------

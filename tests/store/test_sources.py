@@ -8,16 +8,18 @@ import sys
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.store.actions import content, md5, refusal
 from tests.store.grove import SMALL, Tree, local_store, md5_of, open_local, plant, random_tree, read_all, whole
 from udpchat.config import BLOCK_SIZE, CHECK_SLICE, MIB
-from udpchat.errors import ErrorCode, UsageError
+from udpchat.errors import ErrorCode, StorageError, UsageError
 from udpchat.files.local_ports import OpenLocal, ReadAhead
 from udpchat.files.ports import CloseSource, DigestSource, HashBlocks
 from udpchat.protocol.ports import Job, Lane, Result, Source, perform
+from udpchat.store.fileio import PortableIO, PosixIO
 from udpchat.store.local import LocalStore
 from udpchat.store.memory_sources import MemorySource
 
@@ -102,12 +104,44 @@ def test_folder_without_bytes_has_an_md5(store: LocalStore, tmp_path: Path) -> N
     opened.source.close()
 
 
-def test_digest_goes_on_while_the_source_is_closed(store: LocalStore, tmp_path: Path) -> None:
+def test_source_that_is_closed_before_its_turn_comes_is_not_read(store: LocalStore, tmp_path: Path) -> None:
     for path in (plant(tmp_path / "things", SMALL), tmp_path / "things" / "big.bin"):
         opened = open_local(store, path)
-        job = store.submit(DigestSource(2, opened.source))
+        requests = (DigestSource(2, opened.source), ReadAhead(3, opened.source, 5), HashBlocks(4, opened.source, 0, 1))
+        jobs = [store.submit(request) for request in requests]
         opened.source.close()
-        assert answer(job) in {md5_of(SMALL), md5(SMALL["big.bin"] or b"")}
+        for job in jobs:
+            refused = answer(job)
+            assert isinstance(refused, StorageError)
+            assert refused.code == ErrorCode.CANCELLED
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_questions_that_wait_hold_nothing_open(store: LocalStore, tmp_path: Path) -> None:
+    opened = open_local(store, plant(tmp_path / "things", SMALL) / "big.bin")
+    before = len(os.listdir("/proc/self/fd"))
+    jobs = [store.submit(HashBlocks(2, opened.source, 0, 1)) for _ in range(50)]
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert {answer(job) for job in jobs} == {blocks_of(SMALL["big.bin"] or b"")}
+    opened.source.close()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_digest_goes_on_while_the_source_is_closed(
+    kind: str, store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = plant(tmp_path / "things", SMALL)
+    source = open_local(store, path if kind == "folder" else path / "big.bin").source
+    read_at = PosixIO.read_at, PortableIO.read_at
+
+    def closing(io: Any, fd: int, offset: int, view: memoryview) -> int:
+        source.close()
+        return read_at[isinstance(io, PortableIO)](io, fd, offset, view)
+
+    job = store.submit(DigestSource(2, source))
+    monkeypatch.setattr(PosixIO, "read_at", closing)
+    monkeypatch.setattr(PortableIO, "read_at", closing)
+    assert answer(job) == (md5_of(SMALL) if kind == "folder" else md5(SMALL["big.bin"] or b""))
 
 
 # -- beside sending ----------------------------------------------------------------------------------------------------

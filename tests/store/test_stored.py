@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from tests.store.actions import commit, content, create, files, md5, server_store, sync, upload, write
-from tests.store.shelf import ANN, BEN, begin, delete, expire, find, mark, opened, put, read_all, sees
-from udpchat.config import LOBBY, SECOND
-from udpchat.files.ports import Media
-from udpchat.files.stored_ports import SetAside
+from tests.store.actions import commit, content, create, files, md5, refusal, server_store, sync, upload, write
+from tests.store.shelf import ANN, BEN, TREE, begin, delete, expire, find, mark, opened, put, put_folder, read_all, sees
+from udpchat.config import BLOCK_SIZE, LOBBY, SECOND
+from udpchat.errors import ErrorCode
+from udpchat.files.ports import DigestSource, HashBlocks, Media
+from udpchat.files.stored_ports import OpenStored, SetAside, Stored
 from udpchat.protocol.ports import perform
 from udpchat.store.catalogue import Catalogue
 from udpchat.store.database import open_database, open_reader
@@ -19,6 +21,7 @@ from udpchat.store.file_schema import DATABASE, FILE_SCHEMA
 from udpchat.store.quotas import Limits, amount
 from udpchat.store.server import ServerStore
 from udpchat.store.stored_rules import free_name
+from udpchat.store.uploads import Uploads
 from udpchat.wire.numbers import FileState
 
 DATA = content(5_000)
@@ -55,6 +58,52 @@ def test_bytes_of_a_file_that_is_set_aside_are_kept_for_a_human(tmp_path: Path) 
     assert (store.recovered.quarantined, store.recovered.missing, blobs(tmp_path)) == ((), (), [])
     assert (tmp_path / "quarantine" / entry.file_id.hex()).read_bytes() == DATA
     store.close()
+
+
+def test_server_that_died_before_it_moved_a_damaged_file_moves_it_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = server_store(tmp_path)
+    entry = put(store, DATA)
+
+    class DiedError(Exception):
+        pass
+
+    def die(*_: object) -> None:
+        raise DiedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Uploads, "quarantine", die)
+        with pytest.raises(DiedError):
+            perform(store, SetAside(4, entry.file_id))
+    assert blobs(tmp_path) == [entry.file_id.hex()]
+    store.close()
+    store = server_store(tmp_path)
+    assert (files(store), store.recovered.missing, blobs(tmp_path)) == ((), (), [])
+    assert (tmp_path / "quarantine" / entry.file_id.hex()).read_bytes() == DATA
+    store.close()
+
+
+@pytest.mark.parametrize("size", [0, len(DATA) - 1, len(DATA) + 1])
+def test_stored_file_of_another_size_is_known_to_be_damaged(store: ServerStore, tmp_path: Path, size: int) -> None:
+    entry = put(store, DATA)
+    os.truncate(tmp_path / "files" / entry.file_id.hex(), size)
+    assert refusal(store, OpenStored(3, entry.file_id)).code == ErrorCode.DIGEST_MISMATCH
+
+
+def test_member_whose_blocks_were_asked_for_is_not_read_again_for_its_md5(store: ServerStore, tmp_path: Path) -> None:
+    entry = put_folder(store)
+    (number,) = (number for number, path in enumerate(TREE) if path == "big.bin")
+    stored = perform(store, OpenStored(3, entry.file_id, number))
+    assert isinstance(stored, Stored)
+    for first in range(0, stored.source.size // BLOCK_SIZE + 1, 2):
+        perform(store, HashBlocks(4, stored.source, first, 2, with_md5=True))
+    path = tmp_path / "files" / entry.file_id.hex()
+    path.write_bytes(bytes(entry.size))
+    assert perform(store, DigestSource(5, stored.source)) == md5(TREE["big.bin"] or b"")
+    perform(store, HashBlocks(6, stored.source, 0, 9, with_md5=True))
+    assert perform(store, DigestSource(7, stored.source)) == md5(bytes(stored.source.size))
+    stored.source.close()
 
 
 def test_file_that_was_off_the_list_when_the_server_died_leaves_the_disk_at_the_next_start(tmp_path: Path) -> None:

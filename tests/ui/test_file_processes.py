@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 from random import Random
@@ -144,6 +145,32 @@ async def test_a_put_that_was_killed_goes_on_when_it_is_given_again(server: Runn
     assert code == ExitCode.OK, errors
     assert next(each for each in objects(output) if each["event"] == "uploaded")["resumed"] > 0
     assert (await do("transfers", *server.home("anna")))[1] == "no unfinished transfers\n"
+
+
+async def test_a_put_that_its_user_interrupts_rests_until_the_user_wants_it_again(server: Running) -> None:
+    source = server.folder / "big.bin"
+    source.write_bytes(Random(3).randbytes(4 * MB))
+    command = ("put", str(source), server.place, *server.home("anna"))
+    first = await start(*command, "--limit", "2MB/s", "--json")
+    while (await next_object(first, "progress"))["done"] == 0:
+        pass
+    first.send_signal(signal.SIGINT)
+    code, output, errors = await finish(first)
+    assert (code, errors.splitlines()[1:]) == (ExitCode.INTERRUPTED, ["udpchat put: interrupted"])
+    assert [each["transfer"]["number"] for each in objects(output) if each["event"] == "transfer_resting"] == [1]
+    (written,) = objects((await do("transfers", "--json", *server.home("anna")))[1])
+    assert (written["file_name"], written["wish"]) == ("big.bin", "pause")
+    again = await start(*command, "--limit", "100kB/s")
+    while objects((await do("transfers", "--json", *server.home("anna")))[1])[0]["wish"] != "run":
+        pass
+    again.send_signal(signal.SIGTERM)
+    code, _, errors = await finish(again)
+    assert code == ExitCode.INTERRUPTED
+    kept = "what has arrived is kept; the same command lets it go on, udpchat transfers cancel 1 gives it up"
+    assert f"[1] big.bin is paused: {kept}\n" in errors
+    code, output, errors = await do(*command, "--json", "--limit", "1gbit")
+    assert code == ExitCode.OK, errors
+    assert next(each for each in objects(output) if each["event"] == "uploaded")["resumed"] > 0
 
 
 async def test_another_program_pauses_resumes_and_cancels_what_runs(tmp_path: Path) -> None:

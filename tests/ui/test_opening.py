@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="permissions and
     "name",
     [
         *("setup.exe", "SETUP.EXE", "a.desktop", "a.tar.sh", "holiday.jpg.scr", "x.lnk", "x.app", "x.jar", "x.py"),
-        *("x.exe ", "x.exe.", "x.txt\u202e.bat", "x.js\x00"),
+        *("x.exe ", "x.exe.", "x.txt\u202e.bat", "x.js\x00", "x.search-ms", "x.library-ms", "x.theme", "x.accde"),
     ],
 )
 def test_a_name_that_systems_run_is_not_opened(name: str) -> None:
@@ -26,7 +26,13 @@ def test_a_name_that_systems_run_is_not_opened(name: str) -> None:
         check_name(name)
 
 
-@pytest.mark.parametrize("name", ["plan.html", "LOGO.SVG", "feed.xml", "sheet.xlsm", "mail.eml", "page.htm ", "a.mht"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("plan.html", "LOGO.SVG", "feed.xml", "sheet.xlsm", "mail.eml", "page.htm ", "a.mht"),
+        *("letter.doc", "a.dot", "a.XLS", "a.ppt", "a.mdb", "a.accdb", "a.pub"),
+    ],
+)
 def test_what_can_act_by_itself_is_opened_only_by_who_is_sure(name: str) -> None:
     with pytest.raises(CommandError, match=f"can act by itself.* /open {name} yes"):
         check_name(name)
@@ -47,6 +53,11 @@ def test_what_the_server_says_of_its_content_counts_too() -> None:
         "<svg onload='x()'>".encode("utf-16"),
         b"<!-- a comment --><script>x()</script>",
         b"<?xml version='1.0'?><svg/>",
+        b"<h1>hello</h1><img src=x onerror=x()>",
+        b"<title>x</title>",
+        b"\x0b\x0c<address>",
+        b"</p><script>x()</script>",
+        b"<!--" + b" " * 5_000 + b"--><script>x()</script>",
     ],
 )
 def test_a_page_under_a_harmless_name_is_opened_only_by_who_is_sure(tmp_path: Path, content: bytes) -> None:
@@ -67,11 +78,25 @@ def test_a_program_is_not_opened_by_who_is_sure_either(tmp_path: Path) -> None:
 
 
 def test_text_that_only_speaks_of_pages_is_opened(tmp_path: Path) -> None:
-    path = tmp_path / "notes"
+    path = tmp_path / "notes.txt"
     path.write_bytes(b"write <html> at the top")
     check_harmless(str(path))
+    path = tmp_path / "notes"
     path.write_bytes(b"< 3 and <b> are short")
     check_harmless(str(path))
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello <html><script>x()", b"x" * 2_000 + b"<H1>", b"see <a  href=x>", b"a <!doctype html>"]
+)
+@pytest.mark.parametrize("name", ["notes", "notes.unheard-of"])
+def test_without_a_name_that_says_the_kind_a_tag_further_on_makes_a_page(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(CommandError, match="can act by itself"):
+        check_harmless(str(path))
 
 
 @pytest.mark.parametrize("name", ["plan.pdf", "photo.JPG", "notes", "exe", "song.mp3", "archive.tar.gz", "会议.docx"])

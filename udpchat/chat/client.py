@@ -159,7 +159,8 @@ class ChatClient:
 
     def _send(self, record: Record, on_refused: OnRefused | None = None, on_finished: OnFinished | None = None) -> int:
         connection = self._desk.endpoint.find(self.me.connection_id)
-        if connection is None or not connection.is_alive:
+        is_too_early = self.returning.is_trying and not isinstance(record, Join | Login)  # we are not in again
+        if connection is None or not connection.is_alive or is_too_early:
             raise UsageError("there is no connection")
         request_id = self.requests.start(on_refused or self.asking.on_refused, on_finished)
         if isinstance(record, Login | Register):

@@ -8,10 +8,10 @@ from typing import Final, Protocol
 
 from udpchat.config import BLOCK_SIZE, CHECK_SLICE, MAX_REPAIRS
 from udpchat.errors import StorageError
-from udpchat.files.blocks import NO_ROOT, block_count, block_root
+from udpchat.files.blocks import HASH_SIZE, NO_ROOT, block_count, block_root
 from udpchat.files.members import NO_MD5
 from udpchat.files.ports import DigestSource, HashBlocks
-from udpchat.protocol.ports import Source
+from udpchat.protocol.ports import Source, StoreRequest
 from udpchat.protocol.service import Desk
 from udpchat.wire.records import Blocks
 
@@ -41,10 +41,11 @@ class Sending(Protocol):
 
 
 class BlockAnswers:
-    """One answer at a time, and not more of them than a receiver makes repairs: each reads the whole source.
+    """One answer at a time, and not more of them than a receiver makes repairs: each reads the whole source, once.
 
-    known: None of what only its owner can judge. Of a source that is damaged no answer is complete: a receiver that had
-    all hashes would think that nothing is wrong. on_failed: called when the source cannot be read.
+    It is read a slice after the other: who gives the transfer up leaves one slice to be read at most. known: None of
+    what only its owner can judge. Of a source that is damaged no answer is complete: a receiver that had all hashes
+    would think that nothing is wrong. on_failed: called when the source cannot be read.
     """
 
     def __init__(
@@ -71,25 +72,12 @@ class BlockAnswers:
         self._answers += 1
         self._next = 0
         self._hashes.clear()
-        if self._known is not None and self._known.root == NO_ROOT and self._known.md5 != NO_MD5:
-            self._desk.ask(DigestSource(0, self._sending.source), self._on_digest)
-        else:
-            self._hash()
+        self._hash()
 
     def stop(self) -> None:
         """Say nothing more."""
         self._is_stopped = True
         self._next = None
-
-    def _on_digest(self, result: bytes | StorageError, now: int) -> None:  # noqa: ARG002 - an Answer
-        if self._is_stopped or self._known is None:
-            return
-        if isinstance(result, StorageError):
-            self._fail(result)
-        elif result != self._known.md5:
-            self._known.on_damaged()
-        else:
-            self._hash()
 
     def _hash(self) -> None:
         sending, first = self._sending, self._next
@@ -99,30 +87,50 @@ class BlockAnswers:
         if count <= 0:
             self._next = None
             return
+        request = HashBlocks(0, sending.source, first, count, with_md5=self._has_md5_only)
+        self._ask(request, lambda hashes: self._on_hashed(Blocks(sending.transfer_id, first, hashes)))
 
-        def on_hashed(result: bytes | StorageError, now: int) -> None:  # noqa: ARG001 - an Answer
+    def _ask(self, request: StoreRequest, then: Callable[[bytes], None]) -> None:
+        """The next question about the source, unless nobody wants to know any more when it is answered."""
+
+        def answer(result: bytes | StorageError, now: int) -> None:  # noqa: ARG001 - an Answer
             if self._is_stopped:
                 return
             if isinstance(result, StorageError):
                 self._fail(result)
-                return
-            self._next = first + count
-            if self._is_damaged(result) and self._known is not None:
-                self._known.on_damaged()
-                return
-            blocks = Blocks(sending.transfer_id, first, result)
-            self._desk.send(sending.connection_id, blocks, channel=LONG_ANSWERS)
-            self._hash()
+            else:
+                then(result)
 
-        self._desk.ask(HashBlocks(0, sending.source, first, count), on_hashed)
+        self._desk.ask(request, answer)
 
-    def _is_damaged(self, hashes: bytes) -> bool:
-        """Whether these, the next hashes, are the last, and all together not those of what was stored."""
-        if self._known is None or self._known.root == NO_ROOT:
-            return False
-        self._hashes += hashes
-        size = self._sending.size
-        return self._next == block_count(size) and block_root(size, bytes(self._hashes)) != self._known.root
+    def _on_hashed(self, blocks: Blocks) -> None:
+        known, size = self._known, self._sending.size
+        self._next = blocks.first + len(blocks.hashes) // HASH_SIZE
+        self._hashes += blocks.hashes
+        if known is None or self._next < block_count(size):
+            self._say(blocks)
+        elif self._has_md5_only:
+            # It ran along: nothing is read again.
+            request = DigestSource(0, self._sending.source)
+            self._ask(request, lambda md5: self._say_last(blocks, known, is_right=md5 == known.md5))
+        else:
+            is_right = known.root in {NO_ROOT, block_root(size, bytes(self._hashes))}
+            self._say_last(blocks, known, is_right=is_right)
+
+    def _say_last(self, blocks: Blocks, known: Known, *, is_right: bool) -> None:
+        if is_right:
+            self._say(blocks)
+        else:
+            known.on_damaged()
+
+    def _say(self, blocks: Blocks) -> None:
+        self._desk.send(self._sending.connection_id, blocks, channel=LONG_ANSWERS)
+        self._hash()
+
+    @property
+    def _has_md5_only(self) -> bool:
+        known = self._known
+        return known is not None and known.root == NO_ROOT and known.md5 != NO_MD5
 
     def _fail(self, error: StorageError) -> None:
         self._next = None

@@ -115,7 +115,7 @@ class FileQuestions:
         self._exchange.tell(TransferFailed(request_id, "", "", code, text))
 
     def _require_connection(self) -> None:
-        if self._exchange.connection is None:
+        if self._exchange.connection is None or not self._exchange.is_in:
             raise UsageError("there is no connection")
 
 

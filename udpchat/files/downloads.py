@@ -18,7 +18,7 @@ from udpchat.files.ports import CloseSource, FileEntry, HashBlocks
 from udpchat.files.rereading import Rereadings
 from udpchat.files.sending import Outgoing
 from udpchat.files.shares import Shares
-from udpchat.files.shelf import Shelf, discreet, discreet_words
+from udpchat.files.shelf import Shelf, discreet, discreet_words, why_damaged
 from udpchat.files.states import States
 from udpchat.files.stored_ports import FindFile, ListMembers, OpenStored, SetAside, Stored
 from udpchat.protocol.events import RecordReceived
@@ -31,7 +31,7 @@ from udpchat.wire.records import Cancel, Credit, Done, Fetch, Missing, Offer, Pa
 REREAD_ENOUGH = "its blocks were asked for too often; connect anew and fetch it anew"
 DAMAGED = "it was damaged on this disk; its bytes are kept in quarantine, and its owner has to send it again"
 DOUBTED = "it is not what was read, though its time is still the same; it is read again"
-DAMAGED_STAYS = "it is damaged on this disk and could not be set aside: delete it"
+DAMAGED_STAYS = "it is damaged and could not be set aside: delete it, or if it is off the list, start the server anew"
 DOWNLOAD_IDS = 2**31  # transfer ids of downloads start here, so that they never meet those of uploads
 
 Key = tuple[bytes, int]  # connection id, transfer id
@@ -142,8 +142,16 @@ class Downloads:
             self._open(wish, entry, ())
 
     def _open(self, wish: _Wish, entry: FileEntry, members: tuple[MemberInfo, ...]) -> None:
-        request = OpenStored(0, entry.file_id, wish.record.number)
-        self._ask(wish, request, lambda stored: self._on_opened(wish, stored, members))
+        def answer(result: Stored | StorageError, now: int) -> None:  # noqa: ARG001 - an Answer
+            if isinstance(result, Stored):
+                self._on_opened(wish, result, members)
+            elif result.code == ErrorCode.DIGEST_MISMATCH:  # its size tells
+                self._refuse(wish, result.code, why_damaged(entry))
+                self._put_away(entry)
+            else:
+                self._refuse(wish, result.code, result.text)
+
+        self._desk.ask(OpenStored(0, entry.file_id, wish.record.number), answer)
 
     def _on_opened(self, wish: _Wish, stored: Stored, members: tuple[MemberInfo, ...]) -> None:
         connection = self._desk.endpoint.find(wish.connection_id)
@@ -306,15 +314,13 @@ class Downloads:
             self._fail(key, StorageError(text, code))
 
     def _on_damaged(self, key: Key) -> None:
+        if (download := self._downloads.get(key)) is not None:
+            self._put_away(download.entry)
+
+    def _put_away(self, entry: FileEntry) -> None:
         """A stored file is not what was stored: nobody can have it, and nothing that is said of it is true."""
-        if (download := self._downloads.get(key)) is None:
-            return
-        entry = download.entry
-        nick, words = entry.owner_nick, DOUBTED if entry.path else DAMAGED
-        text = f"the server's copy of it is damaged: {nick} has to send it again"
-        if entry.path:  # it lies where its owner can do with it what he wants
-            text = f"{nick} has changed it and left its time as it was; it is being read again"
-        self.on_gone(entry.file_id, text, ErrorCode.DIGEST_MISMATCH)
+        words = DOUBTED if entry.path else DAMAGED
+        self.on_gone(entry.file_id, why_damaged(entry), ErrorCode.DIGEST_MISMATCH)
 
         def on_aside(result: FileEntry | StorageError, now: int) -> None:  # noqa: ARG001 - an Answer
             if isinstance(result, FileEntry):

@@ -63,6 +63,10 @@ class Intake:
         else:
             self._claim(wanted)
 
+    def drop(self) -> None:
+        """Nobody waits for these any more; one that is just being written down is accepted all the same."""
+        self._waiting.clear()
+
     def progress(self) -> list[Progress]:
         """All that are not written down yet."""
         waiting = ([self._current] if self._current is not None else []) + list(self._waiting)

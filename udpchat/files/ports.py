@@ -271,12 +271,17 @@ class DigestSource(StoreRequest):
 
 @dataclass(frozen=True, slots=True)
 class HashBlocks(StoreRequest):
-    """The SHA-256 of count blocks of a source, from number `first` on; it is read for that."""
+    """The SHA-256 of count blocks of a source, from number `first` on; it is read for that.
+
+    with_md5: of a source whose MD5 nobody needed the MD5 runs along. When all its blocks have been asked for in order,
+    from the first on, DigestSource reads nothing again.
+    """
 
     request_id: int
     source: Source
     first: int
     count: int
+    with_md5: bool = False
 
 
 @dataclass(frozen=True, slots=True)

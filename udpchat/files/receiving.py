@@ -187,12 +187,20 @@ class Incoming:
         if isinstance(result, StorageError):
             self._on_failed(result)
             return
-        credit = self._desk.endpoint.config.transfer_credit
-        # What is durable behind a hole takes no credit; so much again is the most, for the hasher waits for the hole.
-        limit = min(self.size, min(result.durable_bytes, result.durable_prefix + credit) + credit)
-        transfer = self._transfer
+        limit, transfer = self._limit_after(result), self._transfer
         if limit > self.limit and transfer is not None:
             self.limit = limit
             transfer.raise_limit(limit)
             self._desk.send(self.connection_id, Credit(self.transfer_id, limit))
         self._sync()
+
+    def _limit_after(self, synced: PartSynced) -> int:
+        """How far the sender may go: below it never more than the credit is not durable, and so may travel twice.
+
+        What is durable behind a hole takes no credit; so much again is the most, for the hasher waits for the hole.
+        """
+        credit, prefix = self._desk.endpoint.config.transfer_credit, synced.durable_prefix
+        edge = prefix + credit
+        far = sum(max(stop - max(start, edge), 0) for start, stop in self.present)  # it lies behind the limit
+        near = max(synced.durable_bytes - far, prefix)
+        return min(self.size, min(near, edge) + credit)

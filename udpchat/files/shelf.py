@@ -93,3 +93,10 @@ def discreet(entry: FileEntry) -> FileEntry:
 def discreet_words(code: int) -> str:
     """Why the transfer of a private file ended, for the people at the server: other words may have its name in them."""
     return _WORDS.get(code, f"it ended with error {code}")
+
+
+def why_damaged(entry: FileEntry) -> str:
+    """What people are told who want a file that is not what was stored."""
+    if entry.path:  # it lies where its owner can do with it what he wants
+        return f"{entry.owner_nick} has changed it and left its time as it was; it is being read again"
+    return f"the server's copy of it is damaged: {entry.owner_nick} has to send it again"

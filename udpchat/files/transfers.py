@@ -207,6 +207,7 @@ class Transfers:
             if task.is_upload:  # a download is written down until the server has heard that it is stored here
                 self._exchange.ask(EndTransfer(task.part_id))
             self._exchange.tell(event)
+            self._turned_away.hasten(task)
             self.pump()
 
     def on_failed(self, task: Task, code: int, text: str, *, is_said: bool = False) -> None:

@@ -14,7 +14,7 @@ from udpchat.files.fetching import Fetching
 from udpchat.files.intake import Intake, Wanted, close
 from udpchat.files.local_ports import ClaimTransfer, Direction, ListTransfers, Transfer, Wish
 from udpchat.files.tasks import Task
-from udpchat.files.transfers import Transfers
+from udpchat.files.transfers import PAUSED, Transfers
 from udpchat.wire.numbers import Priority
 
 TICK = 1 * SECOND  # between two looks at what other programs wish, and two times that progress is written down
@@ -48,7 +48,8 @@ class Wishes:
         self._is_listing = False
         self._fresh: dict[_Target, Transfer] = {}  # uploads that began since storage was asked for the list
         self._is_heir = False  # what other programs leave behind is ours
-        self._orphans: dict[bytes, int] = {}  # part ids that no program is at, and since when we know that [us]
+        self._orphans: dict[bytes, int] = {}  # part ids to be inherited, and since when nobody is there [us]
+        self._is_ending = False  # what is just being written down rests, too
 
     # -- new ones ------------------------------------------------------------------------------------------------------
 
@@ -93,7 +94,8 @@ class Wishes:
     def _add(self, wanted: Wanted, claimed: Transfer) -> None:
         is_new = claimed.part_id == wanted.draft.part_id
         changes = {} if is_new else wanted.pace
-        task = Task(replace(claimed, wish=Wish.RUN, text="", **changes), wanted.request_id, file=wanted.file)
+        wish, text = (Wish.PAUSE, PAUSED) if self._is_ending else (Wish.RUN, "")
+        task = Task(replace(claimed, wish=wish, text=text, **changes), wanted.request_id, file=wanted.file)
         task.done, task.has_begun = claimed.done, not is_new
         if task.transfer != claimed:
             self._transfers.save(task)
@@ -144,7 +146,10 @@ class Wishes:
     def _inherit(self, free: list[Transfer], now: int) -> None:
         """Take transfers that no program is at: for some time, and not those that their user has paused."""
         adoption = _Adoption(0)
-        self._orphans = {row.part_id: self._orphans.get(row.part_id, now) for row in free}
+        heirless = [row for row in free if row.wish is Wish.RUN]
+        self._orphans = {row.part_id: self._orphans.get(row.part_id, now) for row in heirless}
+        if self._orphans:  # looked at each second, else it takes much longer than it has to
+            self._tick_at = now + TICK if self._tick_at is None else min(self._tick_at, now + TICK)
         for row in free:
             is_due = row.wish is Wish.RUN and now - self._orphans[row.part_id] >= ORPHANED
             if is_due or row.wish is Wish.CANCEL:
@@ -192,6 +197,20 @@ class Wishes:
         task = self._task(number)
         self._check_not_late(task, of_uploads=True)
         self._transfers.give_up(task)
+
+    def rest_all(self) -> None:
+        """Our user ends this program: what it is at is not for another one to go on with, but for who wants that."""
+        self._is_ending = True
+        self._intake.drop()
+        for task in sorted(self._transfers, key=lambda each: each.is_active):  # else those that wait begin meanwhile
+            is_late = isinstance(task.run, Fetching) and task.run.is_committing
+            if task.transfer.wish is Wish.RUN and not is_late:
+                self._transfers.rest(task)
+
+    @property
+    def is_claiming(self) -> bool:
+        """Something is just being written down."""
+        return bool(len(self._intake))
 
     def set_rate(self, number: int, rate: int) -> None:
         """Let a transfer have so many bytes a second at most, 0 any number."""

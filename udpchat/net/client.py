@@ -26,11 +26,11 @@ from udpchat.chat.ports import Query
 from udpchat.config import LOBBY, Config
 from udpchat.errors import ConnectionLostError, ErrorCode, RefusedError, StorageError
 from udpchat.files.events import Downloaded, FileList, MarkList, MemberList, Progress, TransfersAdopted, Uploaded
-from udpchat.files.local_ports import Transfer
+from udpchat.files.local_ports import Transfer, Wish
 from udpchat.files.members import WHOLE, MemberInfo
 from udpchat.files.ports import FileEntry
 from udpchat.files.stored_ports import NO_FILE_ID, FileMark
-from udpchat.net.session import Session
+from udpchat.net.session import GOODBYE, Session
 from udpchat.protocol.stats import PathStats, path_stats
 from udpchat.wire.numbers import AdminAction, FileState, Priority, Scope
 
@@ -249,6 +249,18 @@ class Client(Session):
         """Give a transfer up, at both ends; who waits for it gets RefusedError(CANCELLED)."""
         self._core.files.wishes.cancel(number)
         self._driver.act()
+
+    async def rest_all(self) -> tuple[Transfer, ...]:
+        """All transfers rest, and those that do now; before the end of a program that its user has interrupted.
+
+        No other program goes on with them then unless the user wants that. Who waits for one goes on waiting.
+        """
+        ran = {each.transfer.part_id for each in self.transfers() if each.transfer.wish is Wish.RUN}
+        self._core.files.wishes.rest_all()
+        self._driver.act()
+        await self._driver.wait_until(lambda: not self._core.files.wishes.is_claiming, GOODBYE)
+        transfers = (each.transfer for each in self.transfers() if each.transfer.number)
+        return tuple(each for each in transfers if each.wish is Wish.PAUSE and each.part_id in ran)
 
     def set_rate(self, number: int, rate: int) -> None:
         """Let a transfer have so many bytes a second at most, 0 any number."""

@@ -168,8 +168,11 @@ class Catalogue:
             raise UsageError("a part that is not verified does not become a file")
         return entry
 
-    def remove(self, file_ids: Iterable[bytes]) -> list[FileEntry]:
-        """Take files off the list, which are to be removed from the disk then, see `removals`. They as they were."""
+    def remove(self, file_ids: Iterable[bytes], *, from_disk: bool = True) -> list[FileEntry]:
+        """Take files off the list, which are to be removed from the disk then, see `removals`. They as they were.
+
+        from_disk: False when their bytes are kept, as those of files that nobody knows are.
+        """
         gone = []
         with transaction(self._connection):
             for file_id in file_ids:
@@ -178,7 +181,8 @@ class Catalogue:
                     continue
                 forget_contents(self._connection, part_id)
                 self._connection.execute("DELETE FROM files WHERE file_id = ?", (file_id,))
-                self._connection.execute("INSERT OR IGNORE INTO removals (file_id) VALUES (?)", (file_id,))
+                if from_disk:
+                    self._connection.execute("INSERT OR IGNORE INTO removals (file_id) VALUES (?)", (file_id,))
                 gone.append(entry)
         return gone
 

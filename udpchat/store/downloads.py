@@ -25,7 +25,7 @@ from udpchat.store.indexing import take_members
 from udpchat.store.landing import Landing, kept_mark, landing_of
 from udpchat.store.names import display_name, readable_name
 from udpchat.store.part_journal import PartJournal, end_part, forget_contents
-from udpchat.store.part_rows import JournalEntry, PartInfo, PartRow
+from udpchat.store.part_rows import JournalEntry, PartInfo, PartRow, unpack_runs
 from udpchat.store.partfile import Part
 from udpchat.store.refusals import check_new, check_same, unknown_part
 from udpchat.store.transfer_schema import TransferDatabase
@@ -159,9 +159,20 @@ class Downloads:
             journal = PartJournal(connection)
             query = "SELECT kept FROM parts WHERE part_id = ?"
             (kept,) = connection.execute(query, (row.info.part_id,)).fetchone()
+            part = None
             if not row.target or not landing.is_placed(journal, row, kept):
-                return landing.resume(journal, row)
-        return self._finish(landing, row.info, row.target, row.md5 or b"", row.root)
+                part = landing.resume(journal, row)
+        if part is None:
+            return self._finish(landing, row.info, row.target, row.md5 or b"", row.root)
+        try:
+            if part.runs != unpack_runs(row.ranges, row.info.size):
+                with self._database.writing() as connection:
+                    PartJournal(connection).keep_only(row, part.runs, self._clock())
+            landing.make_room(part)
+        except BaseException:
+            part.close()
+            raise
+        return part
 
     def _note_kept(self, part_id: bytes, status: os.stat_result) -> None:
         with self._database.writing() as connection:

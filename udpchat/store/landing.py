@@ -39,7 +39,11 @@ class Landing(Protocol):
         ...
 
     def resume(self, journal: PartJournal, row: PartRow) -> Part:
-        """A part that goes on, with what of it is on the disk."""
+        """A part that goes on, with what of it is on the disk; nothing is put in the place of what is missing."""
+        ...
+
+    def make_room(self, part: Part) -> None:
+        """Room for what is missing, once no journal says that it is there: a crash would leave zeros for it."""
         ...
 
     def dress(self, part: Part) -> None:
@@ -113,13 +117,15 @@ class FileLanding:
             except FileNotFoundError:
                 fd = folder.create(self._name)
             try:
-                length = os.fstat(fd).st_size
-                if length != self._info.size:
-                    folder.io.reserve(fd, self._info.size, folder=str(folder.path), spare=0)
-                return load_part(journal, row, FileBody(folder, self._name, fd), length)
+                return load_part(journal, row, FileBody(folder, self._name, fd), os.fstat(fd).st_size)
             except BaseException:
                 os.close(fd)
                 raise
+
+    def make_room(self, part: Part) -> None:
+        """See `Landing`."""
+        assert isinstance(part.body, FileBody), part.body
+        part.body.make_room(self._info.size, spare=0)
 
     def dress(self, part: Part) -> None:
         """See `Landing`."""
@@ -207,13 +213,16 @@ class TreeLanding:
         body = TreeBody(self._root, self._name, portable=self._portable)
         try:
             present = body.lay_out(index, unpack_runs(row.ranges, info.size))
-            check_room(self._root, info.size - RangeSet(present).total)
             hashes, md5s = journal.hashes(info.part_id), journal.md5s(info.part_id)
             keep_covered(index, RangeSet(present), hashes, md5s)
             return Part(info, body, present, index, hashes, md5s)
         except BaseException:
             body.close()
             raise
+
+    def make_room(self, part: Part) -> None:
+        """See `Landing`."""
+        check_room(self._root, self._info.size - part.ranges.total)
 
     def dress(self, part: Part) -> None:
         """See `Landing`."""

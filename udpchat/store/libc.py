@@ -46,7 +46,7 @@ def _magic(fd: int) -> int | None:
     try:
         call(fd, buffer)
     except OSError as error:
-        if error.errno in _UNKNOWN:
+        if error.errno in _UNKNOWN or error.errno == errno.EOVERFLOW:  # 32 bits do not hold the numbers of a large disk
             return None
         raise
     return int.from_bytes(buffer.raw[: ctypes.sizeof(ctypes.c_long)], sys.byteorder) & 0xFFFF_FFFF

@@ -70,6 +70,10 @@ class MemoryStore:
         data = self._files.content(file_id) if part is None else part.data
         data[offset] ^= 1
 
+    def cut(self, file_id: bytes, size: int) -> None:
+        """Shorten a stored file, as a bad disk does. KeyError when there is none."""
+        del self._files.content(file_id)[size:]
+
     def content(self, file_id: bytes) -> bytes:
         """The bytes of a stored file, for those who check what arrived. KeyError when there is none."""
         return bytes(self._files.content(file_id))

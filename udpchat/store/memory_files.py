@@ -222,6 +222,8 @@ class MemoryFiles:
     def _open(self, request: OpenStored) -> Stored:
         kept = self._stored(request.file_id)
         entry = self._shown(kept)
+        if len(kept.data) != entry.size:
+            raise StorageError(f"{entry.file_name!r} is damaged", ErrorCode.DIGEST_MISMATCH)
         if request.number == WHOLE:
             return Stored(entry, MemorySource(entry.file_name, kept.data))
         if kept.index is None or request.number >= len(kept.index) or kept.index[request.number].is_directory:

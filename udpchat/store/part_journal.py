@@ -9,11 +9,12 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from udpchat.arq.ranges import RangeSet
 from udpchat.config import BLOCK_SIZE, MEMBERS_AT_ONCE
 from udpchat.files.blocks import HASH_SIZE, NO_ROOT, block_count
 from udpchat.files.members import NO_MD5, Index, MemberInfo
 from udpchat.store.database import transaction
-from udpchat.store.part_rows import LATEST, JournalEntry, PartInfo, PartRow, pack_runs, unpack_runs
+from udpchat.store.part_rows import LATEST, JournalEntry, PartInfo, PartRow, Runs, pack_runs, unpack_runs
 from udpchat.wire.numbers import FileFlag, MemberFlag
 
 _INFO: Final = (
@@ -79,12 +80,17 @@ class PartJournal:
 
     def cut_back(self, row: PartRow, length: int, now: int) -> bool:
         """Write down that the file of a part has only so many bytes; whether it had more before."""
-        kept = unpack_runs(row.ranges, min(length, row.info.size))
+        return self.keep_only(row, unpack_runs(row.ranges, min(length, row.info.size)), now)
+
+    def keep_only(self, row: PartRow, kept: Runs, now: int) -> bool:
+        """Write down that no more of a part than these runs is there; whether there was more before."""
         if pack_runs(kept) == row.ranges:
             return False
-        first = (kept[-1][1] if kept else 0) // BLOCK_SIZE
-        lost = ((first, block_count(row.info.size)),)
-        self.save(row.info.part_id, JournalEntry(kept, lost_blocks=lost), now)
+        lost = RangeSet(unpack_runs(row.ranges, row.info.size))
+        for start, stop in kept:
+            lost.remove(start, stop)
+        blocks = tuple((start // BLOCK_SIZE, block_count(stop)) for start, stop in lost)
+        self.save(row.info.part_id, JournalEntry(kept, lost_blocks=blocks), now)
         return True
 
     def mark_verified(

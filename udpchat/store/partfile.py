@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -58,6 +58,18 @@ class FileBody:
     def sync(self) -> None:
         """See `Body`."""
         self._folder.io.sync(self._fd)
+
+    def make_room(self, size: int, *, spare: int) -> None:
+        """Have so many bytes of the disk, and spare free ones beside them; as it was before when there is no room."""
+        length = os.fstat(self._fd).st_size
+        if length == size:
+            return
+        try:
+            self._folder.io.reserve(self._fd, size, folder=str(self._folder.path), spare=spare)
+        except OSError:
+            with suppress(OSError):  # why there is no room is what counts
+                os.ftruncate(self._fd, length)  # a system may keep what it has found until it found too little
+            raise
 
     def close(self) -> None:
         """See `Body`."""

@@ -47,7 +47,7 @@ def check_limits(file_name: str, wanted: int, usage: Usage, limits: Limits) -> N
     """StorageError when another file is too much. wanted: what it counts."""
     if usage.parts_of_owner >= limits.parts_per_owner:
         text = "you have too many unfinished uploads; finish or cancel some first"
-        raise StorageError(text, ErrorCode.TOO_MANY_TRANSFERS)
+        raise StorageError(text, ErrorCode.QUOTA_EXCEEDED)
     if usage.files >= limits.files:
         raise StorageError("the server's list of files is full; ask its administrator", ErrorCode.NO_SPACE)
     if limits.user_quota and usage.user_bytes + wanted > limits.user_quota:

@@ -181,7 +181,7 @@ class SharedBook:
 
     def _take_off(self, place: str) -> None:
         """Take what lies there off the list."""
-        listed = self._connection.execute("SELECT file_id FROM files WHERE place = ?", (place,)).fetchone()
+        listed = self._connection.execute("SELECT part_id FROM files WHERE place = ?", (place,)).fetchone()
         if listed is not None:
             forget_contents(self._connection, listed[0])
             self._connection.execute("DELETE FROM files WHERE place = ?", (place,))
@@ -218,7 +218,7 @@ class SharedBook:
 
     def _list_file(self, file: HashedFile) -> None:
         row, media = file.row, file.media
-        file_id = self._list(
+        part_id = self._list(
             row.place,
             size=row.size,
             md5=row.md5,
@@ -232,7 +232,7 @@ class SharedBook:
             height=media.height,
         )
         blocks = (
-            (file_id, number, file.hashes[number * HASH_SIZE : (number + 1) * HASH_SIZE])
+            (part_id, number, file.hashes[number * HASH_SIZE : (number + 1) * HASH_SIZE])
             for number in range(len(file.hashes) // HASH_SIZE)
         )
         self._connection.executemany("INSERT INTO blocks (part_id, number, hash) VALUES (?, ?, ?)", blocks)
@@ -255,12 +255,12 @@ class SharedBook:
         )
 
     def _list(self, place: str, **values: object) -> bytes:
-        """Put something in the list; its new id."""
-        file_id, path = self._random_bytes(FILE_ID_SIZE), path_of(place)
+        """Put something in the list, under a new id; under which id its blocks are written down."""
+        part_id, path = self._random_bytes(FILE_ID_SIZE), path_of(place)
         file_name = path.rpartition("/")[2]
         values |= {
-            "file_id": file_id,
-            "part_id": file_id,
+            "file_id": self._random_bytes(FILE_ID_SIZE),
+            "part_id": part_id,
             "file_name": file_name,
             "name_key": name_key(file_name),
             "find_key": name_key(path),
@@ -278,7 +278,7 @@ class SharedBook:
         }
         names, places = ", ".join(values), ", ".join(f":{name}" for name in values)
         self._connection.execute(f"INSERT INTO files ({names}) VALUES ({places})", values)
-        return file_id
+        return part_id
 
 
 def _file_flags(row: SharedRow) -> FileFlag:

@@ -31,8 +31,8 @@ class SliceSource(HashedSource):
         except OSError:
             return 0
 
-    def close(self) -> None:
-        """See `Source`."""
+    def let_go(self) -> None:
+        """See `HashedSource`."""
         if self._fd != _CLOSED:
             os.close(self._fd)
             self._fd = _CLOSED

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, Protocol
 
 from udpchat.config import BLOCK_SIZE, CHECK_SLICE, MIB
@@ -16,7 +16,6 @@ from udpchat.files.ports import DigestSource, HashBlocks
 from udpchat.protocol.ports import Job, Lane, Result, Source
 from udpchat.store.fileio import FileIO
 from udpchat.store.jobs import as_result, make_job
-from udpchat.store.trouble import storage_error
 
 _CLOSED: Final = -1
 
@@ -73,25 +72,37 @@ class PlainMd5:
 class HashedSource:
     """A source whose MD5 runs along with the reading, and what is asked of one beside reading.
 
-    The MD5 belongs to the thread that runs the core, or, while jobs are on their way, to the worker.
+    The MD5 belongs to the thread that runs the core, or, while jobs are on their way, to the worker. A job opens what
+    it reads when its turn comes: those that wait hold nothing, and of a source that is closed by then nothing is read.
     """
 
-    __slots__ = ("_front", "_jobs", "_md5", "name", "size")
+    __slots__ = ("_along", "_front", "_jobs", "_lock", "_md5", "name", "size")
 
     def __init__(self, name: str, size: int, md5: RunningMd5 | None) -> None:
         self.name = name
         self.size = size
         self._md5 = md5
+        self._along: PlainMd5 | None = None  # runs along with blocks, for one whose MD5 is not wanted otherwise
         self._front = 0  # of what was read for sending
         self._jobs = 0  # that are on their way and need the MD5
+        self._lock = threading.Lock()  # of what is open: workers fork it, the thread that runs the core closes it
+
+    def close(self) -> None:
+        """See `Source`."""
+        with self._lock:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close what is open; a second call does nothing."""
+        raise NotImplementedError
 
     def fork(self) -> Reader:
         """The same bytes for a worker thread; StorageError when the source is closed."""
         raise NotImplementedError
 
-    def digest_job(self) -> Job | StorageError:
+    def digest_job(self) -> Job:
         """A job for the MD5 of the whole. The source may be read and closed meanwhile."""
-        md5 = self._md5 or PlainMd5()
+        md5 = self._md5 or self._along or PlainMd5()
 
         def work(reader: Reader) -> bytes:
             reader.check()
@@ -117,17 +128,23 @@ class HashedSource:
             lambda reader: self._run(md5, reader, min(md5.hashed + CHECK_SLICE, self.size)), finish
         )
 
-    def blocks_job(self, first: int, count: int) -> Job | StorageError:
-        """A job for the SHA-256 of blocks; those beyond the end have none."""
+    def blocks_job(self, first: int, count: int, *, with_md5: bool = False) -> Job:
+        """A job for the SHA-256 of blocks; those beyond the end have none. with_md5: see `HashBlocks`."""
         last = min(first + count, block_count(self.size))
+        if with_md5 and first == 0:
+            self._along = PlainMd5()
+        along = self._along if with_md5 else None
 
         def work(reader: Reader) -> bytes:
             buffer = memoryview(bytearray(min(BLOCK_SIZE, self.size)))
             hashes = []
             for number in range(first, last):
                 start, stop = block_span(number, self.size)
-                reader.read(start, buffer[: stop - start])
-                hashes.append(hashlib.sha256(buffer[: stop - start]).digest())
+                block = buffer[: stop - start]
+                reader.read(start, block)
+                hashes.append(hashlib.sha256(block).digest())
+                if along is not None and along.hashed == start:
+                    along.feed(block)
             return b"".join(hashes)
 
         return self._reading_job(work)
@@ -148,38 +165,26 @@ class HashedSource:
             reader.read(md5.hashed, piece)
             md5.feed(piece)
 
-    def _hashing_job(
-        self, work: Callable[[Reader], object], finish: Callable[[object], Result] = as_result
-    ) -> Job | StorageError:
+    def _hashing_job(self, work: Callable[[Reader], object], finish: Callable[[object], Result] = as_result) -> Job:
         """A job that the MD5 is lent to."""
 
         def take(outcome: object) -> Result:
             self._jobs -= 1
             return finish(outcome)
 
-        job = self._reading_job(work, take)
-        if isinstance(job, Job):
-            self._jobs += 1
-        return job
+        self._jobs += 1
+        return self._reading_job(work, take)
 
-    def _reading_job(
-        self, work: Callable[[Reader], object], finish: Callable[[object], Result] = as_result
-    ) -> Job | StorageError:
-        doing = f"read {self.name!r}"
-        try:
-            reader = self.fork()
-        except StorageError as error:
-            return error
-        except OSError as error:
-            return storage_error(error, doing)
-
+    def _reading_job(self, work: Callable[[Reader], object], finish: Callable[[object], Result] = as_result) -> Job:
         def run() -> object:
+            with self._lock:
+                reader = self.fork()
             try:
                 return work(reader)
             finally:
                 reader.close()
 
-        return replace(make_job(doing, run, finish), lane=Lane.CHECKING)
+        return make_job(f"read {self.name!r}", run, finish, lane=Lane.CHECKING)
 
 
 class FileSource(HashedSource):
@@ -208,8 +213,8 @@ class FileSource(HashedSource):
         self._passed(offset, view[:count])
         return count
 
-    def close(self) -> None:
-        """See `Source`."""
+    def let_go(self) -> None:
+        """See `HashedSource`."""
         if self._fd != _CLOSED:
             os.close(self._fd)
             self._fd = _CLOSED
@@ -250,14 +255,14 @@ class FileReader:
         os.close(self._fd)
 
 
-def digest_source(request: DigestSource) -> Job | StorageError:
+def digest_source(request: DigestSource) -> Job:
     """Perform DigestSource on a source of this kind."""
     return _own(request.source).digest_job()
 
 
-def hash_blocks(request: HashBlocks) -> Job | StorageError:
+def hash_blocks(request: HashBlocks) -> Job:
     """Perform HashBlocks on a source of this kind."""
-    return _own(request.source).blocks_job(request.first, request.count)
+    return _own(request.source).blocks_job(request.first, request.count, with_md5=request.with_md5)
 
 
 def read_ahead(request: ReadAhead) -> Job | StorageError:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from udpchat.config import PART_LIFETIME, ROOM_LIFETIME
-from udpchat.errors import StorageError
+from udpchat.errors import ErrorCode, StorageError
 from udpchat.files.members import WHOLE, MemberInfo
 from udpchat.files.ports import AbortPart, FileEntry
 from udpchat.files.stored_ports import (
@@ -144,7 +144,8 @@ class StoredFiles:
             raise StorageError(text) from None
         if os.fstat(fd).st_size != entry.size:
             os.close(fd)
-            raise StorageError(f"{entry.file_name!r} is damaged on the server's disk: its size changed")
+            text = f"{entry.file_name!r} is damaged on the server's disk: its size changed"
+            raise StorageError(text, ErrorCode.DIGEST_MISMATCH)
         return fd
 
     # -- changing ------------------------------------------------------------------------------------------------------
@@ -195,9 +196,9 @@ class StoredFiles:
             if entry.path:
                 self._shared.doubt(entry)
                 return entry
+            # Off the list first: after a stop in between, the next start finds a file that nobody knows, and moves it.
+            self._catalogue.remove([entry.file_id], from_disk=False)
             self._uploads.quarantine(entry.file_id.hex())
-            self._catalogue.remove([entry.file_id])
-            self.finish_removals()
             return entry
 
         return make_job("set a damaged file aside", work)

@@ -178,8 +178,8 @@ class TreeSource(HashedSource):
         self._passed(offset, view[:count])
         return count
 
-    def close(self) -> None:
-        """See `Source`."""
+    def let_go(self) -> None:
+        """See `HashedSource`."""
         if not self._is_closed:
             self._is_closed = True
             self._members.close()

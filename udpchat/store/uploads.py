@@ -222,12 +222,11 @@ class Uploads:
             fd = incoming.create(name)
             incoming.sync()
         try:
-            length = os.fstat(fd).st_size
+            length, body = os.fstat(fd).st_size, FileBody(incoming, name, fd)
             # First: a crash behind it would leave zeros where the journal says that bytes are.
             self._journal.cut_back(row, length, self._clock())
-            if length != size:
-                incoming.io.reserve(fd, size, folder=str(incoming.path), spare=self._limits.spare)
-            return load_part(self._journal, row, FileBody(incoming, name, fd), length)
+            body.make_room(size, spare=self._limits.spare)
+            return load_part(self._journal, row, body, length)
         except BaseException:
             os.close(fd)
             raise

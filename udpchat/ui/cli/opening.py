@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import mimetypes
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -17,18 +19,19 @@ from udpchat.store.trouble import storage_error
 from udpchat.ui.cli.exits import CommandError, ExitCode
 
 PATIENCE: Final = 3.0  # seconds in which a program that cannot open a file says so
-HEAD: Final = 1_024  # bytes that give a program, or a page, away
+HEAD: Final = 4_096  # bytes that give a program, or a page, away: systems look no further, either
 SURE: Final = "yes"  # the word behind a name that opens what can act by itself
 
 # Kinds that systems run, install or obey when they are "opened".
 _RUN_SUFFIXES: Final = frozenset(
     suffix
     for line in (
-        "action ade adp app appimage application apk appref-ms bash bat chm class cmd com command cpl csh deb",
-        "desktop diagcab dll dmg exe fish gadget hlp hta inf ins isp iso jar jnlp js jse kext ksh lnk",
-        "mobileconfig msc msh msi msix msixbundle msp mst osax out pif pkg pl plugin prf prg ps1 psd1 psm1 py pyc",
-        "pyw pyz rb reg rgs rpm run scf scpt scptd scr sct service settingcontent-ms sh shb shs so sys terminal",
-        "tool url vb vbe vbs vhd vhdx webloc workflow ws wsc wsf wsh xbap xll xpi zsh",
+        "accde action ade adp apk app appimage application appref-ms bash bat chm class cmd com command cpl csh deb",
+        "deskthemepack desktop diagcab dll dmg exe fish gadget hlp hta inf ins iso isp jar jnlp js jse kext ksh",
+        "library-ms lnk mde mobileconfig msc msh msi msix msixbundle msp mst osax out pif pkg pl plugin prf prg ps1",
+        "psd1 psm1 py pyc pyw pyz rb reg rgs rpm run scf scpt scptd scr sct search-ms searchconnector-ms service",
+        "settingcontent-ms sh shb shs so sys terminal theme themepack tool url vb vbe vbs vhd vhdx webloc workflow",
+        "ws wsc wsf wsh xbap xll xpi zsh",
     )
     for suffix in line.split()
 )
@@ -48,14 +51,18 @@ _ACTIVE_SUFFIXES: Final = frozenset(
     suffix
     for line in (
         "asp aspx atom eml htm html mht mhtml php rss shtm shtml svg svgz swf xht xhtm xhtml xml xsl xslt",
-        "docm dotm iqy odb one potm ppam ppsm pptm slk sldm torrent xlam xlsb xlsm xltm",
+        "accda accdb accdr accdt doc docm dot dotm iqy mda mdb odb one pot potm ppa ppam pps ppsm ppt pptm pub",
+        "slk sldm torrent vsd vss vst xla xlam xlm xls xlsb xlsm xlt xltm xlw",
     )
     for suffix in line.split()
 )
 _ACTIVE_TYPES: Final = frozenset(
     ("application/xhtml+xml", "application/x-shockwave-flash", "image/svg+xml", "text/html", "text/xml")
 )
-_ACTIVE_TAGS: Final = (b"<!doctype", b"<html", b"<svg", b"<script", b"<head", b"<body", b"<?xml", b"<iframe", b"<meta")
+_MARKUP: Final = re.compile(rb"<[a-z!?/]", re.IGNORECASE)
+_TAGS: Final = re.compile(
+    rb"<(!doctype|\?xml|(html|head|title|body|script|style|svg|table|h1|a\s+href)\b)", re.IGNORECASE
+)
 
 
 def program_text(name: str) -> str:
@@ -101,14 +108,18 @@ def check_harmless(path: str, *, is_sure: bool = False) -> None:
         raise storage_error(error, f"read {path}") from error
     if (mode & 0o111 and sys.platform != "win32") or head.startswith(_RUN_HEADS):
         raise CommandError(ExitCode.LOCAL_FILE, program_text(name))
-    if not is_sure and _is_active(head):
+    if not is_sure and _is_active(name, head):
         raise CommandError(ExitCode.LOCAL_FILE, active_text(name))
 
 
-def _is_active(head: bytes) -> bool:
-    """Whether content begins as a page does; also in UTF-16, and behind comments."""
-    text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\f").lower()
-    return text.startswith(b"<") and any(tag in text for tag in _ACTIVE_TAGS)
+def _is_active(name: str, head: bytes) -> bool:
+    """Whether content begins as a page does, also in UTF-16.
+
+    A system that does not know the kind by its name takes for a page also what has a tag of one further on.
+    """
+    text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\v\f")
+    is_known = mimetypes.guess_type(name, strict=False)[0] is not None
+    return _MARKUP.match(text) is not None or (not is_known and _TAGS.search(text) is not None)
 
 
 def copy_here(entry: FileEntry, kept: str, folder: Path) -> str:

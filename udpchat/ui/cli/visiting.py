@@ -11,6 +11,7 @@ from udpchat.chat.events import Reconnecting, Returned
 from udpchat.config import PARALLEL_TRANSFERS
 from udpchat.errors import ConnectionLostError, ErrorCode
 from udpchat.files.events import TransferResting
+from udpchat.files.local_ports import Transfer
 from udpchat.net.client import Client
 from udpchat.net.watchdog import FellSilent, HeardAgain
 from udpchat.ui.cli.client_options import ClientOptions
@@ -52,6 +53,11 @@ async def joined(
                 text = "the connection to the server was lost; try again: what was begun goes on where it ended"
                 raise ConnectionLostError(ErrorCode.NO_ERROR, text)
             return code
+        except asyncio.CancelledError:  # our user, or the system, wants us to end
+            news.cancel()
+            for transfer in await client.rest_all():
+                _tell_kept(transfer, terminal)
+            raise
         finally:
             news.cancel()
             await client.close()
@@ -76,6 +82,14 @@ async def all_of(works: Iterable[Coroutine[Any, Any, ExitCode]]) -> ExitCode:
         for work in waiting:
             work.close()
     return next((code for code in codes if code is not ExitCode.OK), ExitCode.OK)
+
+
+def _tell_kept(transfer: Transfer, terminal: Terminal) -> None:
+    event = TransferResting(0, transfer, transfer.text)
+    terminal.emit(event_line(event))
+    if not terminal.as_json:
+        how = f"the same command lets it go on, udpchat transfers cancel {transfer.number} gives it up"
+        terminal.log(f"{resting_text(event)}: what has arrived is kept; {how}")
 
 
 async def _tell_news(client: Client, terminal: Terminal) -> None:
