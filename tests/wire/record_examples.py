@@ -337,8 +337,7 @@ RECORDS: list[tuple[records.Record, str]] = [
     ),
     (
         records.Neighbour(key=b"k" * 32, port=27272, node_name="desk ✓"),
-        "0000002b 38 00000009 "
-        "6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6a88086465736b20e29c93",
+        "0000002b 38 00000009 6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6a88086465736b20e29c93",
     ),
     (
         records.Query(query_id=b"q" * 16, kind=2, ttl=7, hops=0, pattern="*.png"),
