@@ -10,7 +10,7 @@ from typing import Final
 from udpchat.errors import HandshakeError, UdpchatError, UsageError
 from udpchat.files.ports import FileEntry
 from udpchat.net.peer.api import SEARCHING, Peer
-from udpchat.net.peer.fetch import AmbiguousNameError, HolderChosen, HolderFailed
+from udpchat.net.peer.fetch import AmbiguousNameError, HolderChosen, HolderFailed, HolderGave
 from udpchat.net.peer.notes import PeerInfo
 from udpchat.net.peer.search import Found
 from udpchat.peers.settings import PeerConfig, PeerConfigError
@@ -105,7 +105,7 @@ class PeerVerbs:
 async def tell_holders(peer: Peer, terminal: Terminal) -> None:
     """Tell where a command fetches from, until its node is closed."""
     async for event in peer.events():
-        if isinstance(event, HolderChosen | HolderFailed):
+        if isinstance(event, HolderChosen | HolderFailed | HolderGave):
             terminal.log(node_sentence(event))
             terminal.emit(event_line(event))
 
