@@ -6,17 +6,23 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
-from tests.net.peering import LIMIT, Neighbourhood, neighbour, neighbourhood
+from tests.net.peering import LIMIT, LOCALHOST, Neighbourhood, neighbour, neighbourhood, told
 from udpchat.config import MIB, Config
 from udpchat.errors import ErrorCode, RefusedError
 from udpchat.files.events import Progress
 from udpchat.files.local_ports import Wish
-from udpchat.net.peer.api import Peer
+from udpchat.files.ports import CloseSource, HashBlocks
+from udpchat.files.stored_ports import OpenStored, Stored
+from udpchat.net.peer.api import Peer, start_peer
+from udpchat.net.peer.node import open_server_store
 from udpchat.net.peer.search import Found
-from udpchat.peers.ports import SharedFile
+from udpchat.peers.ports import SharedFile, ShareScanned
+from udpchat.peers.settings import PeerConfig
+from udpchat.protocol.ports import Job, Source, StoreRequest
 from udpchat.store.transfers import TransferBook
 
 DATA = Random(9).randbytes(16 * MIB + 17)
@@ -98,7 +104,7 @@ async def test_a_holder_that_dies_costs_only_what_it_owed(tmp_path: Path) -> Non
         await asyncio.gather(*dying)
 
 
-async def test_a_holder_of_other_bytes_is_named_and_none_of_them_stays(tmp_path: Path) -> None:
+async def test_a_holder_that_has_another_content_than_it_named_gives_nothing(tmp_path: Path) -> None:
     wrong = bytearray(DATA)
     for start in range(0, len(wrong), MIB):
         wrong[start] ^= 1
@@ -118,6 +124,62 @@ async def test_a_holder_of_other_bytes_is_named_and_none_of_them_stays(tmp_path:
         (failed,) = fetched.failed
         assert (failed.holder.key, failed.is_wrong) == (liar.key, True)
         assert {each.holder.key for each in fetched.gave} == {giver.key for giver in honest}
+
+
+class SpoiltSource:
+    """A file that is read wrongly when it is sent."""
+
+    def __init__(self, inner: Source) -> None:
+        self.inner = inner
+
+    @property
+    def size(self) -> int:
+        return self.inner.size
+
+    def read_into(self, offset: int, view: memoryview) -> int:
+        length = self.inner.read_into(offset, view)
+        view[0] ^= 1
+        return length
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class SpoilingStore:
+    """The storage of a node that says what is true of its files, and sends other bytes."""
+
+    def __init__(self, folder: Path, config: PeerConfig) -> None:
+        self._inner = open_server_store(folder, config)
+
+    def submit(self, request: StoreRequest) -> Any:
+        if isinstance(request, HashBlocks | CloseSource) and isinstance(request.source, SpoiltSource):
+            request = replace(request, source=request.source.inner)
+        answer = self._inner.submit(request)
+        if not isinstance(request, OpenStored):
+            return answer
+        return Job(answer.run, lambda found: self._spoilt(answer.finish(found)), answer.lane)
+
+    @staticmethod
+    def _spoilt(answer: Stored) -> Stored:
+        return replace(answer, source=SpoiltSource(answer.source))
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+async def test_a_holder_of_wrong_bytes_is_named_and_none_of_them_stays(tmp_path: Path) -> None:
+    async with neighbourhood(tmp_path) as place:
+        honest = [await place.start_giver(name, {"big.bin": DATA}, transport=SLOW) for name in NAMES[:2]]
+        config = PeerConfig(name="liar", host=LOCALHOST, port=0, share=str(tmp_path / "goods of one"))
+        async with await start_peer(config, tmp_path / "liar", transport=SLOW, open_store=SpoilingStore) as liar:
+            await told(liar, ShareScanned)
+            asker = await asker_of(place, *honest, liar)
+            fetched = await asker.get("big.bin", tmp_path)
+            assert (tmp_path / "big.bin").read_bytes() == DATA
+            (failed,) = fetched.failed
+            assert (failed.holder.key, failed.is_wrong) == (liar.key, True)
+            assert "served wrong bytes: block" in failed.text
+            assert sum(each.size for each in fetched.gave if each.holder.key != liar.key) >= 15 * MIB
 
 
 async def test_the_last_holder_goes_on_alone(tmp_path: Path) -> None:

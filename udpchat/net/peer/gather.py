@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from udpchat.chat.events import Disconnected
-from udpchat.config import BLOCK_SIZE, SECOND
+from udpchat.config import BLOCK_SIZE, HOLDERS_AT_ONCE, SECOND
 from udpchat.errors import ConnectionLostError, ErrorCode, RefusedError, StorageError, UdpchatError
 from udpchat.files.blocks import HASH_SIZE, block_root
 from udpchat.files.events import Downloaded, Phase, Progress
@@ -23,7 +23,6 @@ from udpchat.net.peer.search import Found
 from udpchat.peers.gathering import Gathering
 from udpchat.peers.ports import NO_ROOT
 
-HOLDERS: Final = 4  # that give one file at once
 LEAST_SIZE: Final = 4 * BLOCK_SIZE  # bytes: of less there is nothing to share out
 TURN: Final = 0.1  # seconds between two looks at who is silent and who has nothing to do
 MUTE: Final = 1.0  # seconds in which a holder says nothing, though it owes something, while others give
@@ -140,7 +139,7 @@ class Gatherer:
     def _fill(self) -> None:
         """Let as many holders give as may."""
         serving = sum(task.get_name() == GIVING for task in self._tasks)
-        while self._waiting and serving < HOLDERS:
+        while self._waiting and serving < HOLDERS_AT_ONCE:
             self._start(self._serve(self._waiting.pop(0)), GIVING)
             serving += 1
         if not serving and not self._hashes.is_committing and not self._over.done():
