@@ -1,7 +1,7 @@
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from udpchat.config import BLOCK_SIZE, MILLISECOND, SECOND
@@ -131,6 +131,7 @@ def play(blocks: int, lines: dict[int, Line]) -> tuple[int, int, int]:
     return now, came, plan.repeated
 
 
+@settings(deadline=None)
 @given(
     blocks=st.integers(1, 120),
     rates=st.lists(st.integers(MIB_S // 4, 40 * MIB_S), min_size=1, max_size=4),
