@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from udpchat.net.peer.fetch import HolderChosen, HolderFailed, HolderGave
+from udpchat.net.peer.fetch import HolderChosen, HolderFailed
 from udpchat.net.server import ServerEvent
 from udpchat.peers.events import DialFailed, NeighbourCame, NeighbourGone
 from udpchat.peers.ports import ShareScanned
@@ -52,6 +52,5 @@ PeerEvent: TypeAlias = (
     | ShareUnread
     | HolderChosen
     | HolderFailed
-    | HolderGave
     | ServerEvent
 )

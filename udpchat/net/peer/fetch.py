@@ -108,7 +108,7 @@ class Fetcher:
     home: Path
     config: Config
     nick: str
-    tell: Callable[[HolderChosen | HolderFailed | HolderGave], None]
+    tell: Callable[[HolderChosen | HolderFailed], None]
 
     async def fetch(
         self, holders: Sequence[Found], folder: Path, progress: Callable[[Progress], None] | None = None
@@ -238,8 +238,6 @@ class Fetcher:
             await asyncio.to_thread(self._hand_over, first, (gatherer.lost or [first])[-1], folder)
             return None, gatherer.lost[-1:]
         gave = [HolderGave(each.holder, each.given) for each in (*gatherer.gone, *gatherer.givers) if each.given]
-        for each in gave:
-            self.tell(each)
         most = max(gave, key=lambda each: each.size).holder if gave else first
         return Fetched(downloaded, most, tuple(failed), tuple(gave)), []
 

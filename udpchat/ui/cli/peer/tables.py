@@ -27,15 +27,14 @@ NodeEvent: TypeAlias = (
     | ShareUnread
     | HolderChosen
     | HolderFailed
-    | HolderGave
 )
 NODE_EVENTS: Final = (
     *(NeighbourCame, NeighbourGone, DialFailed, KeyPinned, ConfigApplied, ConfigBroken),
-    *(ShareScanned, ShareUnread, HolderChosen, HolderFailed, HolderGave),
+    *(ShareScanned, ShareUnread, HolderChosen, HolderFailed),
 )
 
 
-def node_sentence(event: NodeEvent) -> str:
+def node_sentence(event: NodeEvent | HolderGave) -> str:
     """What happened, in a line."""
     match event:
         case NeighbourCame(name=name, address=address, was_dialled=was_dialled):

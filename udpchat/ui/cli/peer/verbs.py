@@ -10,7 +10,7 @@ from typing import Final
 from udpchat.errors import HandshakeError, UdpchatError, UsageError
 from udpchat.files.ports import FileEntry
 from udpchat.net.peer.api import SEARCHING, Peer
-from udpchat.net.peer.fetch import AmbiguousNameError, HolderChosen, HolderFailed, HolderGave
+from udpchat.net.peer.fetch import AmbiguousNameError, HolderChosen, HolderFailed
 from udpchat.net.peer.notes import PeerInfo
 from udpchat.net.peer.search import Found
 from udpchat.peers.settings import PeerConfig, PeerConfigError
@@ -82,6 +82,9 @@ class PeerVerbs:
             return self.refused("get", name, error)
         finally:
             shown.end()
+        for gave in fetched.gave:
+            self._terminal.show(node_sentence(gave))
+            self._terminal.emit(event_line(gave))
         self._terminal.event(fetched.downloaded)
         return ExitCode.OK
 
@@ -105,7 +108,7 @@ class PeerVerbs:
 async def tell_holders(peer: Peer, terminal: Terminal) -> None:
     """Tell where a command fetches from, until its node is closed."""
     async for event in peer.events():
-        if isinstance(event, HolderChosen | HolderFailed | HolderGave):
+        if isinstance(event, HolderChosen | HolderFailed):
             terminal.log(node_sentence(event))
             terminal.emit(event_line(event))
 
