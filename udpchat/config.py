@@ -76,6 +76,7 @@ SYNC_INTERVAL: Final = 4 * MIB  # bytes of a transfer between two calls of fdata
 
 BLOCK_SIZE: Final = 1 * MIB  # bytes of a block, each with a SHA-256 of its own
 CHECK_SLICE: Final = 16 * MIB  # bytes read back at once, to check or to hash them beside a transfer
+HOLDERS_AT_ONCE: Final = 4  # nodes that one file is fetched from at once
 MAX_REPAIRS: Final = 3  # rounds of sending damaged blocks again
 MAX_FOLDER_MEMBERS: Final = 100_000  # files and folders in one folder that is sent
 MAX_MEMBER_PATH: Final = 1_024  # bytes of a path inside a folder in UTF-8

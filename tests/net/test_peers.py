@@ -97,10 +97,10 @@ async def test_different_files_of_a_name_are_told_apart_by_their_md5(tmp_path: P
         assert (tmp_path / "notes.txt").read_bytes() == b"two"
 
 
-async def test_a_holder_that_goes_is_replaced_and_no_byte_of_it_is_fetched_again(tmp_path: Path) -> None:
+async def test_a_holder_of_a_folder_that_goes_is_replaced_and_no_byte_of_it_is_fetched_again(tmp_path: Path) -> None:
     data = Random(8).randbytes(12 * MIB)
     async with neighbourhood(tmp_path) as place:
-        givers = [await place.start_giver(name, {"big.bin": data}, transport=SLOW) for name in ("one", "two")]
+        givers = [await place.start_giver(name, {"album/big.bin": data}, transport=SLOW) for name in ("one", "two")]
         asker = await place.start("asker", *(neighbour(giver) for giver in givers))
         await asker.linked(10)
         going: list[asyncio.Task[None]] = []
@@ -110,8 +110,8 @@ async def test_a_holder_that_goes_is_replaced_and_no_byte_of_it_is_fetched_again
                 using = next(giver for giver in givers if giver.key == seen.transfer.server)
                 going.append(asyncio.create_task(using.close()))
 
-        fetched = await asker.get("big.bin", tmp_path, progress)
-        assert (tmp_path / "big.bin").read_bytes() == data
+        fetched = await asker.get("album", tmp_path, progress)
+        assert (tmp_path / "album" / "big.bin").read_bytes() == data
         assert [each.holder.content for each in fetched.failed] == [fetched.holder.content]
         assert fetched.failed[0].holder.key != fetched.holder.key
         assert fetched.downloaded.resumed >= 4 * MIB

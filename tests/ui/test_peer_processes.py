@@ -123,7 +123,7 @@ async def test_a_holder_that_is_killed_is_replaced(tmp_path: Path) -> None:
     assert (failed["holder"]["port"], failed["is_wrong"]) == (chosen["holder"]["port"], False)
     code, output, errors = await finish(getting)
     assert code == 0, errors
-    assert of(objects(output), "holder_chosen")[0]["holder"]["port"] in holders
+    assert of(objects(output), "holder_gave")[-1]["holder"]["port"] in holders
     async with asyncio.timeout(LIMIT):
         assert await asyncio.to_thread((tmp_path / "to" / "big.bin").read_bytes) == data
 

@@ -11,6 +11,7 @@ from udpchat.files.exchange import Exchange
 from udpchat.files.fetching import Fetching
 from udpchat.files.local_ports import Direction, Transfer
 from udpchat.files.members import WHOLE
+from udpchat.files.pieces import Pieces
 from udpchat.files.ports import PartFailed
 from udpchat.files.putting import Putting
 from udpchat.files.stored_ports import NO_FILE_ID
@@ -49,7 +50,7 @@ class FileClient:
     """One person's transfers and questions about files. requests: shared by all services of the client.
 
     Transfers outlive connections: what is asked for while there is none begins on the next one. ask: lists and marks.
-    wishes: what is to become of transfers, by their number.
+    wishes: what is to become of transfers, by their number. pieces: blocks of files that the application assembles.
     """
 
     handles: frozenset[type] = frozenset(
@@ -60,6 +61,7 @@ class FileClient:
         self._exchange = Exchange(desk, requests)
         self._transfers = Transfers(self._exchange, owner)
         self.ask = FileQuestions(self._exchange)
+        self.pieces = Pieces(self._exchange)
         self.wishes = Wishes(self._exchange, self._transfers, random_bytes)
 
     # -- verbs ---------------------------------------------------------------------------------------------------------
@@ -120,7 +122,7 @@ class FileClient:
     @property
     def is_busy(self) -> bool:
         """Something is being transferred, or the server is asked to."""
-        return any(task.is_active for task in self._transfers)
+        return self.pieces.is_waiting or any(task.is_active for task in self._transfers)
 
     @property
     def is_settling(self) -> bool:
@@ -141,6 +143,8 @@ class FileClient:
             case DataReceived():
                 if (fetching := self._transfers.run_of(event.transfer_id, Fetching)) is not None:
                     fetching.on_data(event)
+                else:
+                    self.pieces.on_data(event)
             case TransferSent(_, transfer_id):
                 if (putting := self._transfers.run_of(transfer_id, Putting)) is not None:
                     putting.on_sent()
@@ -154,6 +158,7 @@ class FileClient:
             case ConnectionClosed():
                 self._exchange.lost()
                 self.ask.lost()
+                self.pieces.lost()
                 self._transfers.on_lost()
                 self.wishes.save_progress()
 
@@ -164,7 +169,9 @@ class FileClient:
                 self._exchange.on_answer(received.request_id, answer, now)
             case File() | State() as item:
                 self.ask.on_record(received.request_id, item)
-            case Cancel(transfer_id, code, text):
+            case Cancel(transfer_id, code, text) as cancel:
+                if self.pieces.on_cancel(cancel):
+                    return
                 task = self._transfers.task_of(transfer_id)
                 if task is not None and (task.is_upload or (task.run is not None and not task.run.is_committing)):
                     self._transfers.on_failed(task, code, text, is_said=True)
@@ -181,6 +188,8 @@ class FileClient:
             case Blocks(transfer_id):
                 if (fetching := self._transfers.run_of(transfer_id, Fetching)) is not None:
                     fetching.on_blocks(record)
+                else:
+                    self.pieces.on_blocks(record)
             case Credit(transfer_id) | Missing(transfer_id) | WantBlocks(transfer_id) | Pace(transfer_id):
                 if (putting := self._transfers.run_of(transfer_id, Putting)) is not None:
                     _tell_putting(putting, record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from udpchat.errors import ConnectionLostError, ErrorCode, RefusedError, Storage
 from udpchat.files.events import Downloaded, FileList, MarkList, MemberList, Progress, TransfersAdopted, Uploaded
 from udpchat.files.local_ports import Transfer, Wish
 from udpchat.files.members import WHOLE, MemberInfo
+from udpchat.files.pieces import PiecesOffered
 from udpchat.files.ports import FileEntry
 from udpchat.files.stored_ports import NO_FILE_ID, FileMark
 from udpchat.net.session import GOODBYE, Session
@@ -275,6 +276,30 @@ class Client(Session):
     def move_first(self, number: int) -> None:
         """Let a transfer go before all of its priority that wait."""
         self._core.files.wishes.move_first(number)
+        self._driver.act()
+
+    # -- blocks of a file ----------------------------------------------------------------------------------------------
+
+    async def open_pieces(self, file_id: bytes, size: int) -> PiecesOffered:
+        """Ask for a file of this size, to take single blocks of it; they come as events: BlockCame, or PiecesEnded."""
+        offered: PiecesOffered = await self._ask(lambda: self._core.files.pieces.open(file_id, size))
+        return offered
+
+    def want_blocks(self, transfer_id: int, numbers: Sequence[int]) -> None:
+        """Ask for blocks of what was offered."""
+        self._core.files.pieces.want(transfer_id, numbers)
+        self._watchdog.watch()
+        self._driver.act()
+
+    def want_hashes(self, transfer_id: int) -> None:
+        """Ask for the SHA-256 of all its blocks; they come as HashesCame."""
+        self._core.files.pieces.want_hashes(transfer_id)
+        self._watchdog.watch()
+        self._driver.act()
+
+    def end_pieces(self, transfer_id: int, md5: bytes = b"") -> None:
+        """Take no more of it. md5: of the whole file, when it is durable here."""
+        self._core.files.pieces.end(transfer_id, md5)
         self._driver.act()
 
     # -- the path ------------------------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ from udpchat.files.events import (
     TransfersAdopted,
     Uploaded,
 )
+from udpchat.files.pieces import PiecesOffered
 from udpchat.net.answers import Answers
 from udpchat.net.driver import Driver, PortClosed
 from udpchat.net.feed import Feed
@@ -245,7 +246,15 @@ class Session:
             case TransfersAdopted(request_id=0):  # of a program that died while we ran
                 self._watchdog.watch()
                 self._feed.put(event)
-            case FileList() | MemberList() | MarkList() | FileDone() | TransfersAdopted() | SendingTuned():
+            case (
+                FileList()
+                | MemberList()
+                | MarkList()
+                | FileDone()
+                | TransfersAdopted()
+                | SendingTuned()
+                | PiecesOffered()
+            ):
                 self._answers.resolve(event.request_id, event)
             case Uploaded() | Downloaded() | TransferFailed() if not self._answers.is_expected(event.request_id):
                 self._feed.put(event)

@@ -26,6 +26,8 @@ from udpchat.files.events import Downloaded, Progress
 from udpchat.files.local_ports import Direction, Transfer
 from udpchat.net.client import Client
 from udpchat.net.joining import connect
+from udpchat.net.peer.assembly import Assembly, Wanted
+from udpchat.net.peer.gather import Gatherer, WrongBytesError, can_be_shared_out, different
 from udpchat.net.peer.search import Found
 from udpchat.peers.ports import NO_ROOT
 from udpchat.peers.roster import NO_KEY
@@ -58,16 +60,24 @@ class HolderChosen:
 
 
 @dataclass(frozen=True, slots=True)
+class HolderGave:
+    """One of several holders of a file that is here now. size: bytes of it that came from there."""
+
+    holder: Found
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was wanted is here, whole. failed: holders that were tried before."""
+    """What was wanted is here, whole. holder: that gave the most, or the last of it. failed: holders that did not.
+
+    gave: each of several that gave it at once; of one alone nothing.
+    """
 
     downloaded: Downloaded
     holder: Found
     failed: tuple[HolderFailed, ...] = ()
-
-
-class WrongBytesError(UdpchatError):
-    """A holder served other bytes than it had named."""
+    gave: tuple[HolderGave, ...] = ()
 
 
 class NoHolderError(RefusedError):
@@ -109,6 +119,10 @@ class Fetcher:
         """
         failed: list[HolderFailed] = []
         waiting, has_begun = await asyncio.to_thread(self._in_order, holders, folder)
+        if can_be_shared_out(waiting):
+            fetched, waiting = await self._gather(waiting, failed, folder, progress)
+            if fetched is not None:
+                return fetched
         while waiting:
             holder, client = await self._meet(waiting, failed, is_race=not (has_begun or failed))
             if client is None:
@@ -194,6 +208,44 @@ class Fetcher:
         is_wrong = isinstance(error, WrongBytesError) or getattr(error, "code", 0) == ErrorCode.DIGEST_MISMATCH
         failed.append(HolderFailed(holder, str(error), is_wrong))
         self.tell(failed[-1])
+
+    # -- several at once -----------------------------------------------------------------------------------------------
+
+    async def _gather(
+        self,
+        holders: list[Found],
+        failed: list[HolderFailed],
+        folder: Path,
+        progress: Callable[[Progress], None] | None,
+    ) -> tuple[Fetched | None, list[Found]]:
+        """Fetch a file from several holders; when none is left, the one to be waited for, which gave some of it."""
+        first = holders[0]
+        name = first.file_name.rpartition("/")[2]
+        wanted = Wanted(_server(first), first.file_id, name, first.size, first.md5, folder, self.nick)
+        assembly = await asyncio.to_thread(Assembly, self.home, wanted)
+        gatherer = Gatherer(
+            assembly,
+            different(holders),
+            self._met,
+            lambda holder, rtt: self.tell(HolderChosen(holder, rtt)),
+            lambda holder, error: self._fail(failed, holder, error),
+        )
+        try:
+            downloaded = await gatherer.run(progress)
+        finally:
+            await assembly.close()
+        if downloaded is None:
+            await asyncio.to_thread(self._hand_over, first, (gatherer.lost or [first])[-1], folder)
+            return None, gatherer.lost[-1:]
+        gave = [HolderGave(each.holder, each.given) for each in (*gatherer.gone, *gatherer.givers) if each.given]
+        most = max(gave, key=lambda each: each.size).holder if gave else first
+        return Fetched(downloaded, most, tuple(failed), tuple(gave)), []
+
+    async def _met(self, holder: Found) -> Client:
+        client = await self._connect(holder, has_others=True)
+        if isinstance(client, UdpchatError):
+            raise client
+        return client
 
     # -- the bytes -----------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ from udpchat.files.local_ports import Transfer
 from udpchat.files.members import MemberInfo
 from udpchat.files.ports import FileEntry, Media
 from udpchat.net.peer.events import ConfigApplied, ConfigBroken, KeyPinned, ShareUnread
-from udpchat.net.peer.fetch import HolderChosen, HolderFailed
+from udpchat.net.peer.fetch import HolderChosen, HolderFailed, HolderGave
 from udpchat.net.peer.notes import PeerInfo
 from udpchat.net.peer.search import Found
 from udpchat.net.watchdog import FellSilent, HeardAgain
@@ -89,6 +89,7 @@ NAMES: Final[dict[type, str]] = {
     ShareUnread: "share_unread",
     HolderChosen: "holder_chosen",
     HolderFailed: "holder_failed",
+    HolderGave: "holder_gave",
     Found: "found",
     PeerInfo: "peer",
 }

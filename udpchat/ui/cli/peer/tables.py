@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from udpchat.config import SECOND
 from udpchat.crypto.identity import fingerprint
 from udpchat.net.peer.events import ConfigApplied, ConfigBroken, KeyPinned, ShareUnread
-from udpchat.net.peer.fetch import HolderChosen, HolderFailed
+from udpchat.net.peer.fetch import HolderChosen, HolderFailed, HolderGave
 from udpchat.net.peer.notes import PeerInfo
 from udpchat.net.peer.search import Found
 from udpchat.peers.events import DialFailed, NeighbourCame, NeighbourGone
@@ -34,7 +34,7 @@ NODE_EVENTS: Final = (
 )
 
 
-def node_sentence(event: NodeEvent) -> str:
+def node_sentence(event: NodeEvent | HolderGave) -> str:
     """What happened, in a line."""
     match event:
         case NeighbourCame(name=name, address=address, was_dialled=was_dialled):
@@ -55,7 +55,7 @@ def node_sentence(event: NodeEvent) -> str:
             )
         case ShareScanned() | ShareUnread():
             return _share_sentence(event)
-        case HolderChosen() | HolderFailed():
+        case HolderChosen() | HolderFailed() | HolderGave():
             return _holder_sentence(event)
 
 
@@ -67,11 +67,13 @@ def _share_sentence(event: ShareScanned | ShareUnread) -> str:
     return shared + (f"; left out: {left_out}" if left_out else "")
 
 
-def _holder_sentence(event: HolderChosen | HolderFailed) -> str:
+def _holder_sentence(event: HolderChosen | HolderFailed | HolderGave) -> str:
     holder = event.holder
     name, place = visible(holder.file_name), visible(holder.place)
     if isinstance(event, HolderChosen):
         return f"fetching {name} from {place} ({_ms(event.rtt)} away)"
+    if isinstance(event, HolderGave):
+        return f"{size_text(event.size)} of {name} came from {place}"
     if event.is_wrong:
         return f"{place} gives wrong bytes and is asked no more: {visible(event.text)}"
     return f"{place} does not give {name}: {visible(event.text)}"

@@ -82,6 +82,9 @@ class PeerVerbs:
             return self.refused("get", name, error)
         finally:
             shown.end()
+        for gave in fetched.gave:
+            self._terminal.show(node_sentence(gave))
+            self._terminal.emit(event_line(gave))
         self._terminal.event(fetched.downloaded)
         return ExitCode.OK
 
