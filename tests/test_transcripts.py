@@ -1,7 +1,7 @@
-"""What docs/chat.md and docs/files.md show is what real servers and clients show: each session is played and compared.
+"""What docs/chat.md, files.md and peers.md show is what real programs show: each session is played and compared.
 
-After a change of what people see, `python -m tests.chat_session --update` and `python -m tests.files_session --update`
-write the transcripts anew; the sentences around them are for people to check.
+After a change of what people see, `python -m tests.chat_session --update`, and the same with files_session and
+peers_session, write the transcripts anew; the sentences around them are for people to check.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import pytest
 
 from tests.chat_session import PAGE as CHAT
 from tests.files_session import PAGE as FILES
+from tests.peers_session import PAGE as PEERS
 from tests.transcript.page import Page
 from udpchat.ui.cli.commands import CLIENT, SERVER
 
-PAGES: Final = (CHAT, FILES)
+PAGES: Final = (CHAT, FILES, PEERS)
 PARTS: Final = [(page, part) for page in PAGES for part in page.parts]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals and signals of POSIX")

@@ -24,6 +24,7 @@ from tests.transcript.standins import NOON, stand_in
 SERVER: Final = "server"
 ALL: Final = "*"
 NOBODY: Final[Mapping[str, str]] = {}
+NODE: Final = ("are shared", "* the configuration", "* the key of", " is a neighbour now")  # as one follows the other
 T = TypeVar("T")
 
 Sees = Mapping[str, str | tuple[str, ...]]  # names, or ALL -> words that show up there, in new lines
@@ -52,6 +53,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.scenes: list[Scene] = []
         self.port = 0
+        self.places: dict[str, str] = {}  # as the transcript has them -> where they are this time
         self._folder = folder
         self._screens: dict[str, Screen] = {}
         self._begun: dict[str, Process] = {}  # commands that run
@@ -101,6 +103,12 @@ class Stage:
     def place(self) -> str:
         """What clients connect to."""
         return f"127.0.0.1:{self._through}"
+
+    async def start(self, name: str, *arguments: str, sees: Sees) -> None:
+        """Start somebody's program, whatever it is, as a step of the transcript. It tells things in any order."""
+        self._add(name, _command(*arguments))
+        self._screens[name] = await Screen.start(name, *arguments, home=self.home(name), **self._zone)
+        await self.see(sees, in_any_order=True)
 
     async def open(self, name: str, *options: str, nick: str = "", **variables: str) -> Screen:
         """Start somebody's client; nobody waits for it yet."""
@@ -179,6 +187,10 @@ class Stage:
     def note(self, text: str) -> None:
         """Say in the transcript what no screen shows."""
         self._add("", f"-- {text}")
+
+    def tell(self, text: str) -> None:
+        """A line of another program than ours."""
+        self._add("", text)
 
     async def step(
         self,
@@ -277,9 +289,9 @@ class Stage:
             process.kill()
             await process.wait()
             raise self._error(f"the command of {name} does not end") from None
-        lines = [stand_in(line, self._folder) for line in output.decode().splitlines()]
+        lines = [self._stand_in(line) for line in output.decode().splitlines()]
         if in_any_order:
-            lines.sort(key=lambda line: line if line.startswith(NOON) else "")
+            lines.sort(key=_rank)
         for line in lines:
             self._add(name, line)
         if process.returncode:
@@ -315,8 +327,8 @@ class Stage:
                 raise self._error(f"no step waits for what {name} sees")
             screen.told()
             if lines:
-                shown = [stand_in(line, self._folder) for line in lines]
-                seen.setdefault(tuple(sorted(shown) if in_any_order else shown), []).append(name)
+                shown = [self._stand_in(line) for line in lines]
+                seen.setdefault(tuple(sorted(shown, key=_rank) if in_any_order else shown), []).append(name)
         for found, names in seen.items():
             who = "everybody" if len(names) == len(self._screens) > 1 else ", ".join(names)
             for line in found:
@@ -331,7 +343,12 @@ class Stage:
                 raise self._error(f"no step waits for what {name} sees")
 
     def _add(self, who: str, text: str) -> None:
-        self.scenes[-1].lines.append((who, stand_in(text, self._folder)))
+        self.scenes[-1].lines.append((who, self._stand_in(text)))
+
+    def _stand_in(self, line: str) -> str:
+        for shown, place in self.places.items():
+            line = line.replace(place, shown).replace(place.replace(":", " port "), shown.replace(":", " port "))
+        return stand_in(line, self._folder)
 
     async def _wait(self, waiting: Coroutine[Any, Any, T]) -> T:
         try:
@@ -344,6 +361,15 @@ class Stage:
         for name, screen in self._screens.items():
             shown += [f"  {name}: {line}" for line in [*screen.news(), screen.prompt]]
         return StageError("\n".join([*shown, "the transcript so far:", self.scenes[-1].text() if self.scenes else ""]))
+
+
+def _rank(line: str) -> tuple[int, str]:
+    """Where a line stands when what is told comes by several ways: what was found, what was said, what happened."""
+    if line.startswith("["):
+        return 0, line
+    if not line.startswith(NOON):
+        return 1, ""
+    return next((2 + kind for kind, words in enumerate(NODE) if words in line), 2), line
 
 
 def _command(*words: str) -> str:
