@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from udpchat.ui.cli.beginning import begin
+from udpchat.ui.cli.bundle.command import bundle
 from udpchat.ui.cli.capture import capture
 from udpchat.ui.cli.client import client
 from udpchat.ui.cli.demo import demo
@@ -70,7 +71,7 @@ def _udpchat(
         raise typer.Exit(ExitCode.USAGE)
 
 
-for command in (server, servers, client, put, get, ls, rm, say, history, doctor, relay, demo, simulate, lab):
+for command in (server, servers, client, put, get, ls, rm, say, history, doctor, relay, demo, simulate, lab, bundle):
     app.command()(command)
 app.add_typer(peer, name="peer")
 app.add_typer(transfers, name="transfers")

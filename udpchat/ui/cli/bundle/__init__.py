@@ -1,0 +1,1 @@
+"""`udpchat bundle`: a folder from which machines without internet install udpchat."""
