@@ -291,7 +291,7 @@ class Stage:
             raise self._error(f"the command of {name} does not end") from None
         lines = [self._stand_in(line) for line in output.decode().splitlines()]
         if in_any_order:
-            lines.sort(key=_rank)
+            lines.sort(key=lambda line: line if line.startswith(NOON) else "")
         for line in lines:
             self._add(name, line)
         if process.returncode:
@@ -328,7 +328,9 @@ class Stage:
             screen.told()
             if lines:
                 shown = [self._stand_in(line) for line in lines]
-                seen.setdefault(tuple(sorted(shown, key=_rank) if in_any_order else shown), []).append(name)
+                seen.setdefault(
+                    tuple(sorted(shown, key=_rank if self.places else None) if in_any_order else shown), []
+                ).append(name)
         for found, names in seen.items():
             who = "everybody" if len(names) == len(self._screens) > 1 else ", ".join(names)
             for line in found:
@@ -364,7 +366,7 @@ class Stage:
 
 
 def _rank(line: str) -> tuple[int, str]:
-    """Where a line stands when what is told comes by several ways: what was found, what was said, what happened."""
+    """Where a line of a node stands when it comes by several ways: what was found, what was said, what happened."""
     if line.startswith("["):
         return 0, line
     if not line.startswith(NOON):
