@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 import udpchat
+from tests.tools import require_tool
 from tests.ui.processes import Running, do, objects, serve
 
 DOCUMENT = (Path(udpchat.__file__).parent.parent / "docs" / "deployment.md").read_text("utf-8")
@@ -22,10 +20,10 @@ def block(name: str) -> str:
     return found[1]
 
 
-@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="sqlite3 is not installed")
 async def test_a_backup_of_a_running_server_is_the_same_server_with_its_lines_and_files(
     server: Running, tmp_path: Path
 ) -> None:
+    require_tool("sqlite3")
     (tmp_path / "plan.txt").write_text("the plan")
     for arguments in (("put", str(tmp_path / "plan.txt")), ("say", "hello")):
         code, _, errors = await do(*arguments, server.place, *server.home())
@@ -47,11 +45,11 @@ async def test_a_backup_of_a_running_server_is_the_same_server_with_its_lines_an
     assert (code, errors) == (0, "saying goodbye\n")  # and no word of anything missing
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
+    analyze = require_tool("systemd-analyze")
     unit = tmp_path / "udpchat.service"
     unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", block("service"), flags=re.MULTILINE))
-    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    done = subprocess.run([analyze, "verify", str(unit)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
