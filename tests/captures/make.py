@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from udpchat.config import Config
 from udpchat.lab.experiment import Experiment
 from udpchat.sim.link import LinkSpec
-from udpchat.ui.cli.main import app
+from udpchat.ui.cli.main import make_app
 from udpchat.ui.cli.options import parse_size
 
 FOLDER: Final = Path(__file__).parents[2] / "captures"
@@ -236,7 +236,7 @@ def page() -> str:
 
 def make(recipe: Recipe, folder: Path) -> None:
     """Run the command of a recipe."""
-    result = CliRunner().invoke(app, recipe.command(f"{folder}/").split()[1:], catch_exceptions=False)
+    result = CliRunner().invoke(make_app(), recipe.command(f"{folder}/").split()[1:], catch_exceptions=False)
     if result.exit_code:
         raise RuntimeError(f"{recipe.command()}: {result.output}")
 

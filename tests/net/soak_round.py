@@ -123,7 +123,8 @@ class SoakRound:
                     line = await process.stdout.readline()
             except TimeoutError:
                 line = b""
-            self._expect(line == b"finished\n", f"{nick} could not finish what was under way")
+            waits = self._entries(nick, "wait")[-1:]
+            self._expect(line == b"finished\n", f"{nick} could not finish what was under way: {waits}")
 
     # -- comparing -----------------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ AT_ONCE: Final = 4  # trades of one trader
 PRIVATE: Final = 0.3  # share of what is sent to one other trader
 FETCHES: Final = 0.6  # share of trades that fetch
 RETRY: Final = 0.2  # seconds before a list is asked for again
+LONG: Final = 60.0  # seconds in which everything under way should end
 EXPECTED: Final = frozenset({ErrorCode.UNKNOWN_USER, ErrorCode.TOO_MANY_TRANSFERS})  # of a friend who was just killed
 
 
@@ -57,12 +58,22 @@ class Trader:
             while len(self._trades) < AT_ONCE:
                 self._trades.add(asyncio.create_task(self._trade_once()))
             await asyncio.wait({over, *self._trades}, return_when=asyncio.FIRST_COMPLETED)
+        looking = asyncio.create_task(self._look())
         await asyncio.gather(*self._trades)
         while self._client.transfers():  # noqa: ASYNC110 - those of earlier runs, which nobody awaits
             await asyncio.sleep(RETRY)
+        looking.cancel()
         print("finished", flush=True)
         await self._client.close()
         await listening
+
+    async def _look(self) -> None:
+        """Write down what is under way for long, once nothing new begins: for whoever asks why it does not finish."""
+        while True:
+            await asyncio.sleep(LONG)
+            for each in self._client.transfers():
+                about = {"name": each.file_name, "phase": each.phase.value, "wish": each.transfer.wish.name}
+                self._write(did="wait", done=each.done, size=each.size, is_awaited=bool(each.request_id), **about)
 
     async def _forget_sent(self, under_way: set[str]) -> None:
         """What was begun before is sent no second time, unless this client was killed before it had written it down."""

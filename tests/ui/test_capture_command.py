@@ -10,12 +10,12 @@ from typer.testing import CliRunner, Result
 from tests.capture.scripted import CHUNK, Script, opening
 from tests.capture.simulated import CLEAN, DAMAGING, Simulated, simulated
 from udpchat.ui.cli.exits import ExitCode
-from udpchat.ui.cli.main import app
+from udpchat.ui.cli.main import make_app
 from udpchat.wire.records import Opened
 
 
 def run(*words: str | Path) -> Result:
-    return CliRunner().invoke(app, ["capture", *map(str, words)])
+    return CliRunner().invoke(make_app("capture"), ["capture", *map(str, words)])
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import typer
 import udpchat
 from udpchat.ui.cli.commands import CLIENT, SERVER, Dialect
 from udpchat.ui.cli.exits import ExitCode
-from udpchat.ui.cli.main import app
+from udpchat.ui.cli.main import make_app
 from udpchat.ui.cli.objects import NAMES
 from udpchat.ui.cli.parsing import table_rows
 from udpchat.ui.cli.peer.commands import PEER
@@ -22,7 +22,7 @@ CLIENTS = {"client", "put", "get", "ls", "rm", "say", "history"}
 
 def commands() -> Iterator[tuple[str, list[str]]]:
     """Every command with its options, those of `trust list` and its like as those of `trust`."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(make_app())
     assert hasattr(root, "commands")
     for name, command in root.commands.items():
         below = [command, *getattr(command, "commands", {}).values()]

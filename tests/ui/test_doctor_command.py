@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tests.ui.processes import do, objects, serve
 from udpchat.ui.cli.exits import ExitCode
-from udpchat.ui.cli.main import app
+from udpchat.ui.cli.main import make_app
 
 QUICK = ("--seconds", "1", "--interface", "lo")  # nothing leaves this machine
 
@@ -53,7 +53,7 @@ def test_a_taken_port_is_a_failure_that_names_another(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("0.0.0.0", 0))
         port = str(other.getsockname()[1])
-        result = CliRunner().invoke(app, ["doctor", "--port", port, *QUICK, "--home", str(tmp_path)])
+        result = CliRunner().invoke(make_app("doctor"), ["doctor", "--port", port, *QUICK, "--home", str(tmp_path)])
     assert result.exit_code == ExitCode.FAILED
     assert "it is no udpchat server" in result.stdout
     assert "-> end that program, or take another port: udpchat server --port" in result.stdout
@@ -64,6 +64,6 @@ def test_a_taken_port_is_a_failure_that_names_another(tmp_path: Path) -> None:
     ("arguments", "words"), [(["--interface", "nope0"], "nope0"), (["127.0.0.1", "--port", "5"], "HOST:PORT")]
 )
 def test_a_wrong_option_is_told(arguments: list[str], words: str) -> None:
-    result = CliRunner().invoke(app, ["doctor", *arguments])
+    result = CliRunner().invoke(make_app("doctor"), ["doctor", *arguments])
     assert (result.exit_code, result.stdout) == (ExitCode.USAGE, "")
     assert words in result.stderr

@@ -8,13 +8,13 @@ from typer.testing import CliRunner, Result
 
 from udpchat.ui.cli.exits import ExitCode
 from udpchat.ui.cli.lab_report import COLUMNS
-from udpchat.ui.cli.main import app
+from udpchat.ui.cli.main import make_app
 
 SMALL = ("--arq", "selective-repeat,go-back-n", "--loss", "0,10%", "--rtt", "4ms", "--size", "200k", "--repeat", "1")
 
 
 def lab(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["lab", *arguments])
+    return CliRunner().invoke(make_app("lab"), ["lab", *arguments])
 
 
 def test_people_get_a_table() -> None:

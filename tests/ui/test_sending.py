@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from udpchat.config import ARQ_SCHEMES, CONTROLLERS
 from udpchat.protocol.stats import PathStats
 from udpchat.ui.cli.client_options import ClientOptions
-from udpchat.ui.cli.main import app
+from udpchat.ui.cli.main import make_app
 from udpchat.ui.cli.sending import Arq, Congestion, sending_arguments, stats_lines
 
 STATS = PathStats(
@@ -47,7 +47,9 @@ def test_the_options_offer_what_the_configuration_takes() -> None:
 )
 def test_a_bad_value_is_refused_with_the_choices(command: str, option: str, value: str, words: tuple[str, ...]) -> None:
     places = {"put": ["f", "localhost"], "get": ["f", "localhost"], "client": ["localhost"]}.get(command, [])
-    result = CliRunner(env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"}).invoke(app, [command, *places, option, value])
+    result = CliRunner(env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"}).invoke(
+        make_app(command), [command, *places, option, value]
+    )
     assert result.exit_code == 2
     assert all(word in result.output for word in words), result.output
 

@@ -11,14 +11,14 @@ from typer.testing import CliRunner, Result
 from udpchat.capture.pcapng import read_capture
 from udpchat.crypto.keylog import parse_line
 from udpchat.ui.cli.exits import ExitCode
-from udpchat.ui.cli.main import app
+from udpchat.ui.cli.main import make_app
 
 SMALL = ("--size", "50k", "--rate", "20mbit", "--delay", "5ms")
 DEAD = ("--size", "1k", "--loss", "100%")
 
 
 def simulate(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["simulate", *arguments])
+    return CliRunner().invoke(make_app("simulate"), ["simulate", *arguments])
 
 
 def objects(*arguments: str) -> list[dict[str, Any]]:

@@ -3,38 +3,59 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Final
 
 import typer
 
-from udpchat.ui.cli.beginning import begin
-from udpchat.ui.cli.bundle.command import bundle
-from udpchat.ui.cli.capture import capture
-from udpchat.ui.cli.client import client
-from udpchat.ui.cli.demo import demo
-from udpchat.ui.cli.doctor.command import doctor
 from udpchat.ui.cli.exits import ExitCode
-from udpchat.ui.cli.history import history
-from udpchat.ui.cli.lab import lab
-from udpchat.ui.cli.oneshot import get, ls, put, rm, say
-from udpchat.ui.cli.peer.command import peer
-from udpchat.ui.cli.relay import relay
 from udpchat.ui.cli.running import report
-from udpchat.ui.cli.server import server
-from udpchat.ui.cli.servers import servers
-from udpchat.ui.cli.simulate import simulate
-from udpchat.ui.cli.transfers_command import transfers
-from udpchat.ui.cli.trust import trust
-from udpchat.ui.cli.user import user
-from udpchat.ui.cli.wireshark import wireshark
 from udpchat.version import __version__
 
-app = typer.Typer(
-    invoke_without_command=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+MODULES: Final = {
+    "server": "server",
+    "servers": "servers",
+    "client": "client",
+    "put": "oneshot",
+    "get": "oneshot",
+    "ls": "oneshot",
+    "rm": "oneshot",
+    "say": "oneshot",
+    "history": "history",
+    "doctor": "doctor.command",
+    "relay": "relay",
+    "demo": "demo",
+    "simulate": "simulate",
+    "lab": "lab",
+    "bundle": "bundle.command",
+    "peer": "peer.command",
+    "transfers": "transfers_command",
+    "user": "user",
+    "trust": "trust",
+    "capture": "capture",
+    "wireshark": "wireshark",
+}
+
+
+def make_app(only: str = "") -> typer.Typer:
+    """All commands; or, when `only` names one, that one: what others need is not imported, and it starts sooner.
+
+    A module of MODULES has a function or a group of the command's name.
+    """
+    app = typer.Typer(
+        invoke_without_command=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_udpchat)
+    for name in (only,) if only in MODULES else MODULES:
+        found = getattr(import_module(f"udpchat.ui.cli.{MODULES[name]}"), name)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
 
 
 def main() -> None:
@@ -43,7 +64,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):  # what the terminal's encoding lacks is shown escaped, not raised
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        make_app(sys.argv[1] if len(sys.argv) > 1 else "")()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback ever reaches a user
         sys.exit(report("udpchat", error))
 
@@ -54,7 +75,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _udpchat(
     context: typer.Context,
     *,
@@ -66,16 +86,10 @@ def _udpchat(
 
     On a terminal and without a command it looks for servers: it joins the only one, or offers what there is.
     """
-    if context.invoked_subcommand is None and not begin():
+    if context.invoked_subcommand is not None:
+        return
+    from udpchat.ui.cli.beginning import begin  # noqa: PLC0415 - it needs all that a client needs
+
+    if not begin():
         print(context.get_help())
         raise typer.Exit(ExitCode.USAGE)
-
-
-for command in (server, servers, client, put, get, ls, rm, say, history, doctor, relay, demo, simulate, lab, bundle):
-    app.command()(command)
-app.add_typer(peer, name="peer")
-app.add_typer(transfers, name="transfers")
-app.add_typer(user, name="user")
-app.add_typer(trust, name="trust")
-app.add_typer(capture, name="capture")
-app.add_typer(wireshark, name="wireshark")
