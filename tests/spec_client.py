@@ -779,6 +779,7 @@ class Client:
         self.said: list[tuple[str, str, str]] = []  # place, sender, text
         self.newest, self.has_joined = int.from_bytes(home.load("seen"), "big"), False
         self.download: Download | None = None
+        self.early: list[tuple[int, bytes]] = []  # about an upload that is not known yet
         self.stop_after = 0  # bytes of a transfer; 0: all
         link.on_record, link.on_data = self._on_record, self._on_data
 
@@ -791,7 +792,9 @@ class Client:
         elif kind == QUEUED:
             print("waiting, place", fields.number(4))
         elif kind in (CREDIT, MISSING, PACE, WANT_BLOCKS):
-            if self.link.upload is not None and fields.number(4) == self.link.upload.transfer_id:
+            if self.link.upload is None:
+                self.early.append((kind, body))  # right behind OPENED, which is still to be looked at
+            elif fields.number(4) == self.link.upload.transfer_id:
                 self._on_upload(self.link.upload, kind, fields)
         elif kind == STATE and request_id == 0:
             _, state, nick = fields.take(16 + 8), fields.number(1), fields.text(1)
@@ -942,6 +945,10 @@ class Client:
         upload = self.link.upload = Upload(source, transfer_id, limit, present)
         if upload.acked.runs:
             print("goes on,", upload.acked.total(), "bytes are there")
+        early, self.early = self.early, []
+        for kind, body in early:
+            if (fields := Fields(body)).number(4) == transfer_id:
+                self._on_upload(upload, kind, fields)
         for number, member in enumerate(() if flags & INDEXED else source.members or ()):
             body = pack(">IIQQ16sB", transfer_id, number, member.size, member.modified, member.md5, member.flags)
             self._write(MEMBER, 0, body + text(member.path, 2), channel=1)
