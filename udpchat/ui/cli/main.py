@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 from typing import Annotated, Final
@@ -9,7 +10,6 @@ from typing import Annotated, Final
 import typer
 
 from udpchat.ui.cli.exits import ExitCode
-from udpchat.ui.cli.running import report
 from udpchat.version import __version__
 
 MODULES: Final = {
@@ -64,8 +64,14 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):  # what the terminal's encoding lacks is shown escaped, not raised
             stream.reconfigure(errors="backslashreplace")
     try:
-        make_app(sys.argv[1] if len(sys.argv) > 1 else "")()
+        gc.disable()  # what is imported stays: looking for garbage in it would take a quarter of the start
+        app = make_app(sys.argv[1] if len(sys.argv) > 1 else "")
+        gc.freeze()
+        gc.enable()
+        app()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback ever reaches a user
+        from udpchat.ui.cli.running import report  # noqa: PLC0415 - every command has it, but --version
+
         sys.exit(report("udpchat", error))
 
 
