@@ -211,7 +211,7 @@ def main() -> int:
     """The command."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=100, help="MB of the file")
-    parser.add_argument("--rate", type=float, default=25.0, help="Mbit/s of each line; two cores carry three of these")
+    parser.add_argument("--rate", type=float, default=25.0, help="Mbit/s of each line")
     parser.add_argument("--delay", type=float, default=5.0, help="ms of each line, one way")
     add_json(parser)
     options = parser.parse_args()
