@@ -109,8 +109,9 @@ class Home:
         return _from_hex(self._tokens.take(_key(server)))
 
     def keep_token(self, server: Address, token: bytes) -> None:
-        """Keep an address token for the next time."""
-        self._tokens.keep(_key(server), token.hex())
+        """Keep an address token for the next time; nothing when it is empty."""
+        if token:
+            self._tokens.keep(_key(server), token.hex())
 
     def ticket(self, server: bytes, nick: str) -> bytes:
         """The ticket of an account; empty when there is none. server: its public key, here and below."""

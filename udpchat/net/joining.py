@@ -62,8 +62,8 @@ async def connect(  # noqa: PLR0913 - each has a name, and most a default
     folder: where downloads go, the current one by default. home: our key and the known servers', platformdirs' choice
     by default. strict: refuse a server that was never seen before. server_key: fingerprint or hex of the key it must
     have. visitor: for one command, unseen by the others, beside a session of ours that stays. wait: when the server is
-    full, wait for a place. password: asked when the nickname is an account's and no ticket is at hand, or
-    the server wants an account. register: make that account when there is none. reconnect: seconds to go on trying to
+    full, wait for a place. password: asked when the nickname is an account's and no ticket is at hand, or the server
+    wants an account. register: make that account when there is none. reconnect: seconds to go on trying to
     come back after a loss, None for ever. journal: a file that gets every message received. interface: name or address
     of the only one to go through. pins: False: `server_key` is all that counts, and no server is remembered.
     HandshakeError, ServerKeyError, RefusedError, StorageError; InterfaceError when there is no such interface.
@@ -74,16 +74,13 @@ async def connect(  # noqa: PLR0913 - each has a name, and most a default
     starting = Starting(config, place, folder or Path.cwd(), reconnect, visitor=visitor, wait=wait)
     client = await _start(dialer, starting, keylog=keylog, capture=capture, journal=journal)
     try:
-        key = await client.opened()
+        key, shown = await client.opened(), shown_place(host, port)
         if not config.plaintext:
-            client.is_new_key = place.check_server(
-                shown_place(host, port), key, strict=strict, expected=server_key, pins=pins
-            )
+            client.is_new_key = place.check_server(shown, key, strict=strict, expected=server_key, pins=pins)
         joined = await _join(client, nick, on_queue, password, register=register)
-        if joined.token:
-            place.keep_token(dialer.address, joined.token)
+        place.keep_token(dialer.address, joined.token)
         if pins:
-            place.keep_use(shown_place(host, port), client.server_public, wall_clock())
+            place.keep_use(shown, client.server_public, wall_clock())
     except BaseException:
         await client.close()
         raise
